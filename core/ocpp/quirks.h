@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_OCPP_QUIRKS_H
+#define OCPPD_OCPP_QUIRKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ocppd/error.h>
+
+/*
+ * What is configured about a station's deviations: listed codes, options, strictness. Immutable
+ * once made, counted (atomically), shared by the directory, I/O threads and the core.
+ */
+struct quirks;
+
+/* items: "D03", "D", "all" or "option=value". OCPPD_EINVAL with err names the bad one. */
+int quirks_new(const char *const *items, uint32_t count, bool is_strict, struct quirks **ret_quirks,
+	       struct ocppd_error *err);
+struct quirks *quirks_ref(struct quirks *quirks); /* NULL gives NULL */
+void quirks_unref(struct quirks *quirks);
+/* NULL quirks: nothing is listed, not strict. */
+bool quirks_has(const struct quirks *quirks, const char *code);
+const char *quirks_option(const struct quirks *quirks, const char *option);
+bool quirks_is_strict(const struct quirks *quirks);
+
+#endif

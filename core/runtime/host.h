@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_RUNTIME_HOST_H
+#define OCPPD_RUNTIME_HOST_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <ocppd/plugin.h>
+
+#include "runtime/core.h"
+
+/*
+ * One loaded module instance and all that it owns. The descriptor is a copy in the core's own
+ * layout (border copy): its tables have this build's stride, whatever the module was built with.
+ *
+ * States: LOADED (descriptor and options read) -> INITIALISED -> STARTING -> RUNNING -> STOPPING ->
+ * STOPPED. loader.c moves them.
+ */
+enum host_state {
+	HOST_LOADED,
+	HOST_INITIALISED,
+	HOST_STARTING,
+	HOST_RUNNING,
+	HOST_STOPPING,
+	HOST_STOPPED,
+	HOST_FAILED,
+};
+
+struct ocppd_timer;
+struct ocppd_io;
+struct ocppd_subscription;
+struct ocppd_beat;
+
+struct ocppd_host {
+	uint32_t magic;
+	enum host_state state;
+	struct ocppd_core *core;
+	const char *name;                  /* the instance: key under `plugins:` */
+	const struct ocppd_plugin *plugin; /* imported copy; the core's own host has an empty one */
+	void *ctx;
+	const void *conf;
+	_Atomic bool is_closed; /* stop began: no more posts */
+	uint32_t call_depth;    /* inside one of its callbacks: for slow-callback reports */
+	TAILQ_ENTRY(ocppd_host) all;
+	LIST_HEAD(host_timers, ocppd_timer) timers;
+	LIST_HEAD(host_ios, ocppd_io) ios;
+	LIST_HEAD(host_subscriptions, ocppd_subscription) subscriptions;
+	LIST_HEAD(host_beats, ocppd_beat) beats;
+	void *floor_data; /* the ocpp floor's record of this host */
+	void *module;     /* loader.c's record: path, reason, options, … */
+};
+
+#define HOST_MAGIC 0x4f484f53u
+
+/* Brackets every call into a module: slow callbacks are reported with module and name.
+ *     int64_t began = host_enter(host);
+ *     r = action->on_call(…);
+ *     host_leave(host, began, "BootNotification");                                               */
+int64_t host_enter(struct ocppd_host *host);
+void host_leave(struct ocppd_host *host, int64_t began_mono_us, const char *what);
+
+/* Revokes timers, descriptors, subscriptions, beats and posts of the host. */
+void host_revoke(struct ocppd_host *host);
+
+#endif
