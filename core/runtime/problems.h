@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_RUNTIME_PROBLEMS_H
+#define OCPPD_RUNTIME_PROBLEMS_H
+
+#include <stdint.h>
+
+#include <ocppd/error.h>
+
+/*
+ * What is wrong with a configuration or with modules, one line each, in the order of finding. All
+ * of it is collected, so that an operator mends a file in one go. {0} is an empty list.
+ */
+struct buf;
+struct ocppd_node;
+
+#define PROBLEMS_MAX 50
+
+struct problems {
+	struct ocppd_error *items;
+	uint32_t count;
+	uint32_t left_out; /* beyond PROBLEMS_MAX, or for want of memory */
+};
+
+/* Adds a copy; returns err->code. NULL problems: nothing is kept. */
+int problems_add(struct problems *problems, const struct ocppd_error *err);
+/* Adds a sentence without position, or with the node's (NULL: none). Returns code. */
+int problems_addf(struct problems *problems, const struct ocppd_node *node, int code,
+		  const char *format, ...) OCPPD_PRINTF(4, 5);
+/* Any entry, or any left out. */
+int problems_any(const struct problems *problems);
+void problems_fini(struct problems *problems);
+
+/* "file:line:column: text", leaving out what is unset. No newline. */
+void error_format(const struct ocppd_error *err, struct buf *ret_text);
+/* All of them, one line each, "\n" between; a last line tells how many were left out. */
+void problems_format(const struct problems *problems, struct buf *ret_text);
+
+#endif
