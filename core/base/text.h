@@ -23,6 +23,8 @@ int str_copy(char *ret_text, size_t size,
 char *str_dup(const char *text);
 char *str_ndup(const char *text, size_t len);
 
+/* Length of the valid sequence that begins at `at`, 1 to 4, or 0. */
+size_t utf8_sequence(const unsigned char *at, size_t left);
 bool utf8_valid(const char *text, size_t len);
 size_t utf8_count(const char *text); /* code points of valid UTF-8 */
 /* Largest length <= max_len that does not cut a code point. */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The queue between threads: appending under a lock of a few instructions, taking everything at
+ * once. Waking the consumer is the caller's affair; the result of push says when.
+ */
+#include "base/chain.h"
+
+#include <ocppd/error.h>
+
+#include "base/assert.h"
+
+void
+chain_init(struct chain *chain, uint32_t limit)
+{
+	OCPPD_ASSERT(pthread_mutex_init(&chain->lock, NULL) == 0);
+	chain->head = NULL;
+	chain->tail = &chain->head;
+	chain->count = 0;
+	chain->limit = limit;
+	chain->is_closed = false;
+}
+
+void
+chain_fini(struct chain *chain)
+{
+	OCPPD_ASSERT(!chain->head);
+	(void)pthread_mutex_destroy(&chain->lock);
+}
+
+static int
+append(struct chain *chain, struct link *first, struct link *last, uint32_t count)
+{
+	int was_empty = !chain->head;
+
+	last->next = NULL;
+	*chain->tail = first;
+	chain->tail = &last->next;
+	chain->count += count;
+	return was_empty;
+}
+
+int
+chain_push(struct chain *chain, struct link *link)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&chain->lock);
+	if (chain->is_closed)
+		r = OCPPD_ESHUTDOWN;
+	else if (chain->limit && chain->count >= chain->limit)
+		r = OCPPD_EBUSY;
+	else
+		r = append(chain, link, link, 1);
+	(void)pthread_mutex_unlock(&chain->lock);
+	return r;
+}
+
+int
+chain_push_list(struct chain *chain, struct link *first, struct link *last, uint32_t count)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&chain->lock);
+	r = chain->is_closed ? OCPPD_ESHUTDOWN : append(chain, first, last, count);
+	(void)pthread_mutex_unlock(&chain->lock);
+	return r;
+}
+
+struct link *
+chain_take(struct chain *chain)
+{
+	struct link *first;
+
+	(void)pthread_mutex_lock(&chain->lock);
+	first = chain->head;
+	chain->head = NULL;
+	chain->tail = &chain->head;
+	chain->count = 0;
+	(void)pthread_mutex_unlock(&chain->lock);
+	return first;
+}
+
+void
+chain_close(struct chain *chain)
+{
+	(void)pthread_mutex_lock(&chain->lock);
+	chain->is_closed = true;
+	(void)pthread_mutex_unlock(&chain->lock);
+}
