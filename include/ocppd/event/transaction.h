@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_EVENT_TRANSACTION_H
+#define OCPPD_EVENT_TRANSACTION_H
+
+/*
+ * Events about transactions, published by `transactions` after the record is durable. Members are
+ * those of GET /v1/transactions/{transactionId}; times are RFC 3339.
+ */
+
+/* {transactionId, stationId, connectorId, evseId, idTag, status, startTimestamp, meterStart,
+ *  reservationId?, flags: [word]} */
+#define OCPPD_EVENT_TRANSACTION_STARTED "transaction.started"
+
+/* Flags of a transaction under way changed (stale, suspended): {transactionId, stationId,
+ *  connectorId, evseId, idTag, flags: [word]} */
+#define OCPPD_EVENT_TRANSACTION_UPDATED "transaction.updated"
+
+/* {transactionId, stationId, connectorId?, evseId?, idTag?, startTimestamp?, meterStart?,
+ *  stopTimestamp, meterStop, stopReason, energyWh?, flags: [word]}; an orphan lacks what only a
+ *  start tells. */
+#define OCPPD_EVENT_TRANSACTION_STOPPED "transaction.stopped"
+
+#endif

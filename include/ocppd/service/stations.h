@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_SERVICE_STATIONS_H
+#define OCPPD_SERVICE_STATIONS_H
+
+/*
+ * The service `ocppd.stations` 1.0: what is known and recorded about stations, whatever protocol
+ * version they speak. Offered by `stations`.
+ *
+ * Places: OCPP 1.6's connector n is EVSE n, connector 1; its connector 0 is EVSE 0, connector 0:
+ * the station as a whole. -1: not known.
+ *
+ * Every recording function returns 0: recorded before already, nothing to store, fn will not run;
+ * OCPPD_PENDING: fn runs exactly once, under `host`, after this returned, with result 0 when the
+ * record is durable, or negative when it could not be stored; or negative: OCPPD_EINVAL,
+ * OCPPD_EBUSY, OCPPD_EIO (storage takes no writes at present), OCPPD_ENOMEM; fn will not run. What
+ * they are given is borrowed until the return.
+ *
+ * Core thread.
+ */
+#include <ocppd/abi.h>
+#include <ocppd/error.h>
+
+OCPPD_BEGIN_DECLS
+
+struct ocppd_station;
+
+struct ocppd_place {
+	int32_t evse;
+	int32_t connector;
+};
+
+/* What a station says of itself when it boots; texts may be NULL. */
+struct ocppd_boot {
+	uint32_t struct_size;
+	uint32_t has_findings; /* 1: flagged by the validator, frame kept in raw_frame */
+	const char *protocol;
+	const char *vendor;
+	const char *model;
+	const char *serial;     /* chargePointSerialNumber */
+	const char *box_serial; /* chargeBoxSerialNumber, deprecated */
+	const char *firmware;
+	const char *iccid;
+	const char *imsi;
+	const char *meter_type;
+	const char *meter_serial;
+	const char *reason; /* OCPP 2.0.1's reason of the boot */
+	const char *raw_frame;
+	int64_t received_us;
+};
+
+/* registration: OCPPD_REG_*, what the boot is answered with; 0 with a negative result. */
+typedef void ocppd_boot_fn(struct ocppd_host *host, int result, uint32_t registration, void *arg);
+
+/* The state of a connector (or of the station: place 0, 0) as reported. */
+struct ocppd_connector_status {
+	uint32_t struct_size;
+	uint32_t has_findings;
+	struct ocppd_place place;
+	const char *status;         /* the protocol's word, as understood */
+	const char *raw_status;     /* as received where that was mapped, else NULL */
+	const char *error_code;     /* "NoError" or the error; NULL: none stated */
+	const char *raw_error_code; /* as received where that was mapped, else NULL */
+	const char *info;
+	const char *vendor_id;
+	const char *vendor_error_code;
+	const char *raw_time; /* the station's text; NULL: absent */
+	int64_t time_us;      /* what it was read as, or the time of receipt */
+	int64_t received_us;
+};
+
+typedef void ocppd_recorded_fn(struct ocppd_host *host, int result, void *arg);
+
+/* One configuration key as read from a station. */
+struct ocppd_station_key {
+	const char *name;
+	const char *value; /* NULL: none reported */
+	uint32_t is_readonly;
+	uint32_t is_unknown; /* 1: asked for, and not known to the station */
+};
+
+#define OCPPD_KEYS_ALL 0x1u /* all there are: what is stored and not among them is forgotten */
+
+/* A connector as last reported; texts are borrowed until the current callback ends. */
+struct ocppd_connector_info {
+	uint32_t struct_size;
+	uint32_t reserved;
+	struct ocppd_place place;
+	const char *status;
+	const char *error_code;
+	int64_t time_us;
+	int64_t received_us;
+};
+/* Another value than 0 ends the walk and is returned. */
+typedef int ocppd_connector_fn(const struct ocppd_connector_info *info, void *arg);
+
+struct ocppd_stations_ops {
+	uint32_t struct_size;
+	uint32_t reserved;
+
+	/*
+	 * A station booted: records what it says and decides on its registration, which the core is
+	 * told (ocppd_station_set_registration) before fn runs. Never returns 0: a boot is always
+	 * recorded.
+	 */
+	int (*boot)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		    const struct ocppd_boot *boot, ocppd_boot_fn *fn, void *arg);
+
+	/*
+	 * A reported status. Stored when it differs from the last one, counted otherwise (quirk
+	 * F08), and kept in the history of errors when it tells of one. A connector beyond the
+	 * clamp (quirk D02) makes no connector: 0 is returned and nothing is stored.
+	 */
+	int (*status)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		      const struct ocppd_connector_status *status, ocppd_recorded_fn *fn,
+		      void *arg);
+
+	/* Configuration keys as read from the station. flags: OCPPD_KEYS_*. */
+	int (*keys_store)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			  const struct ocppd_station_key *keys, uint32_t count, uint32_t flags,
+			  ocppd_recorded_fn *fn, void *arg);
+
+	/* Each connector that the station ever reported, in order of place. */
+	int (*connector_each)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			      ocppd_connector_fn *fn, void *arg);
+};
+
+OCPPD_END_DECLS
+#endif
