@@ -28,7 +28,6 @@ struct ocpp_conf {
 	int64_t connect_grace_ms; /* OCPPD_CALL_AUTOMATIC waits that long after connect (C09) */
 	uint32_t unclaimed_notifications; /* 0: ack, 1: refuse (C11) */
 	uint32_t is_strict;               /* top-level `strict` */
-	int64_t connector_max;            /* clamp of D02, 64 */
 };
 
 /* Makes core->ocpp and installs its runtime hook. */

@@ -1,0 +1,71 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+#
+# Installs what is missing, builds, and runs all tests: everything under AddressSanitizer and
+# UndefinedBehaviorSanitizer, what threads share under ThreadSanitizer as well. Ends with one line,
+# `N passed, N failed`, and exits with 1 if anything failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. packaging/dependencies.sh
+
+# shellcheck disable=SC2086 # lists of words
+install_packages $build_packages libcmocka-dev python3-websockets python3-pytest python3-yaml \
+	python3-jsonschema clang-format binutils abigail-tools || exit 1
+
+passed=0 failed=0 skipped=0
+
+count() { # <word> <junit file>
+	sed -n "s/.*<testsuite[^>]*[[:space:]]$1=\"\([0-9]*\)\".*/\1/p" "$2" | head -n 1
+}
+
+suite() { # <preset> <ctest arguments...>
+	preset=$1
+	shift
+	step "build: $preset"
+	report=$PWD/build/$preset/tests.xml
+	if ! { cmake --preset "$preset" >"build/$preset.configure.log" 2>&1 &&
+		cmake --build --preset "$preset"; }; then
+		cat "build/$preset.configure.log"
+		echo "FAILED: the build with preset $preset"
+		failed=$((failed + 1))
+		return
+	fi
+	step "tests: $preset"
+	rm -f "$report"
+	ctest --preset "$preset" -j 2 --output-junit "$report" "$@"
+	# A multi-line testsuite element: one line for sed.
+	tr '\n\t' '  ' <"$report" >"$report.line"
+	total=$(count tests "$report.line") bad=$(count failures "$report.line")
+	left=$(count skipped "$report.line") off=$(count disabled "$report.line")
+	skipped=$((skipped + ${left:-0} + ${off:-0}))
+	failed=$((failed + ${bad:-0}))
+	passed=$((passed + ${total:-0} - ${bad:-0} - ${left:-0} - ${off:-0}))
+}
+
+mkdir -p build
+step "format"
+case $(clang-format --version 2>/dev/null) in
+*"version 14."*)
+	if git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+	;;
+*)
+	echo "SKIPPED: the format is that of clang-format 14, which is not here"
+	skipped=$((skipped + 1))
+	;;
+esac
+
+suite asan
+suite tsan -L threads
+
+echo
+if [ "$skipped" -gt 0 ]; then
+	echo "$passed passed, $failed failed, $skipped skipped"
+else
+	echo "$passed passed, $failed failed"
+fi
+[ "$failed" = 0 ]
