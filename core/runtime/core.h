@@ -74,7 +74,12 @@ struct ocppd_core {
  * clock: NULL for the system's time, else copied. */
 int core_init(struct ocppd_core *core, struct log *log, const struct clock *clock,
 	      const struct runtime_conf *conf, struct ocppd_error *err);
-/* Modules must be stopped. */
+/* Modules must be stopped. The log stays its maker's. Also after a failed core_init. */
 void core_fini(struct ocppd_core *core);
+
+/* Where the bounds are not set by configuration. */
+void runtime_conf_init(struct runtime_conf *conf);
+/* Registers a floor's hook; at most RUNTIME_HOOKS_MAX. */
+void core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook);
 
 #endif

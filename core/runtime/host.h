@@ -34,6 +34,7 @@ struct ocppd_timer;
 struct ocppd_io;
 struct ocppd_subscription;
 struct ocppd_beat;
+struct host_metrics;
 
 struct ocppd_host {
 	uint32_t magic;
@@ -50,11 +51,25 @@ struct ocppd_host {
 	LIST_HEAD(host_ios, ocppd_io) ios;
 	LIST_HEAD(host_subscriptions, ocppd_subscription) subscriptions;
 	LIST_HEAD(host_beats, ocppd_beat) beats;
-	void *floor_data; /* the ocpp floor's record of this host */
-	void *module;     /* loader.c's record: path, reason, options, … */
+	struct host_metrics *metrics; /* metrics.c: values of its metrics and health checks */
+	void *floor_data;             /* the ocpp floor's record of this host */
+	void *module;                 /* loader.c's record: path, reason, options, … */
 };
 
 #define HOST_MAGIC 0x4f484f53u
+
+/* A zeroed host becomes one that owns nothing yet, HOST_LOADED. name and plugin are borrowed. */
+void host_init(struct ocppd_host *host, struct ocppd_core *core, const char *name,
+	       const struct ocppd_plugin *plugin);
+/* After host_unregister and host_revoke. */
+void host_fini(struct ocppd_host *host);
+
+/* After `init`: enters the descriptor's services, topics, metrics and routes. Routes are seen and
+ * services found while the module runs. All or nothing; err names what collides with what. */
+int host_register(struct ocppd_host *host, struct ocppd_error *err);
+/* When the module no longer runs: takes all that back, answers its open requests with 503, and
+ * forgets those that it was to serve. Harmless if nothing was registered. */
+void host_unregister(struct ocppd_host *host);
 
 /* Brackets every call into a module: slow callbacks are reported with module and name.
  *     int64_t began = host_enter(host);
@@ -63,7 +78,7 @@ struct ocppd_host {
 int64_t host_enter(struct ocppd_host *host);
 void host_leave(struct ocppd_host *host, int64_t began_mono_us, const char *what);
 
-/* Revokes timers, descriptors, subscriptions, beats and posts of the host. */
+/* After `stop`: revokes timers, descriptors, subscriptions, beats and posts of the host. */
 void host_revoke(struct ocppd_host *host);
 
 #endif
