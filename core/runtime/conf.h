@@ -67,10 +67,6 @@ const struct ocppd_node *conf_root(const struct conf *conf);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf); /* NULL is fine */
 
-/* A new node with the members of a and, where they collide, deeply merged, of b: for built-in
- * snippets on a command line. */
-int conf_merge(struct conf *conf, struct conf *over);
-
 /* Reads a whole file, at most max_bytes. The text is NUL-terminated, the caller's. */
 int file_read(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len,
 	      struct ocppd_error *err);

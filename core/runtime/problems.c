@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+
+/*
+ * A bounded list of findings, and how a finding reads: `file:line:column: sentence`.
+ */
+#include "runtime/problems.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "runtime/conf.h"
+
+#define GROW 8u
+
+int
+problems_add(struct problems *problems, const struct ocppd_error *err)
+{
+	struct ocppd_error *items;
+
+	if (problems == NULL)
+		return err->code;
+
+	if (problems->count >= PROBLEMS_MAX) {
+		problems->left_out++;
+		return err->code;
+	}
+	if (problems->count % GROW == 0) {
+		items = reallocarray(problems->items, problems->count + GROW, sizeof(*items));
+		if (items == NULL) {
+			problems->left_out++;
+			return err->code;
+		}
+		problems->items = items;
+	}
+	problems->items[problems->count++] = *err;
+	return err->code;
+}
+
+int
+problems_addf(struct problems *problems, const struct ocppd_node *node, int code,
+	      const char *format, ...)
+{
+	struct ocppd_error err = { .code = code };
+	va_list args;
+
+	if (node != NULL) {
+		(void)str_copy(err.file, sizeof(err.file), node->file);
+		err.line = node->line;
+		err.column = node->column;
+	}
+	va_start(args, format);
+	(void)vsnprintf(err.text, sizeof(err.text), format, args);
+	va_end(args);
+	return problems_add(problems, &err);
+}
+
+int
+problems_any(const struct problems *problems)
+{
+	return problems->count > 0 || problems->left_out > 0;
+}
+
+void
+problems_fini(struct problems *problems)
+{
+	free(problems->items);
+	*problems = (struct problems){ 0 };
+}
+
+void
+error_format(const struct ocppd_error *err, struct buf *ret_text)
+{
+	if (err->file[0] != '\0') {
+		buf_add_str(ret_text, err->file);
+		if (err->line > 0)
+			buf_printf(ret_text, ":%u:%u", err->line, err->column);
+		buf_add_str(ret_text, ": ");
+	}
+	buf_add_str(ret_text, err->text);
+}
+
+void
+problems_format(const struct problems *problems, struct buf *ret_text)
+{
+	uint32_t i;
+
+	for (i = 0; i < problems->count; i++) {
+		if (i > 0)
+			buf_add_char(ret_text, '\n');
+		error_format(&problems->items[i], ret_text);
+	}
+	if (problems->left_out > 0)
+		buf_printf(ret_text, "%s%u more problems are not shown", i > 0 ? "\n" : "",
+			   problems->left_out);
+}
