@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""Wrong configurations: one line each, position and remedy, exit status 78, and no side effect."""
+
+import os
+
+import pytest
+from harness import Daemon
+
+GOOD = """\
+listeners:
+  - {address: 127.0.0.1, port: 0, path: /ocpp}
+plugins:
+  storage_sqlite: {path: PATH/ocppd.db}
+  ocpp16_core: {}
+"""
+
+# label, what replaces what, where it is wrong, what the line must say
+CASES = [
+    ("unknown key", ("plugins:\n", "log_lvl: debug\nplugins:\n"), "3:1",
+     ["log_lvl", "log_level"]),
+    ("unknown key of a module", ("ocpp16_core: {}", "ocpp16_core: {heartbeat_intervall: 60s}"), "5:17",
+     ["plugins.ocpp16_core", "heartbeat_intervall", '"heartbeat_interval"']),
+    ("wrong type", ("port: 0", "port: many"), "2:31", ["port", "many"]),
+    ("duration without unit", ("ocpp16_core: {}", "ocpp16_core: {heartbeat_interval: 60}"), "5:37",
+     ["heartbeat_interval", "60"]),
+    ("out of range", ("port: 0", "port: 70000"), "2:31", ["port", "70000", "65535"]),
+    ("below the minimum", ("ocpp16_core: {}", "ocpp16_core: {heartbeat_interval: 1s}"), "5:37",
+     ["1s", "minimum"]),
+    ("not one of the words", ("plugins:\n", "log_level: loud\nplugins:\n"), "3:12",
+     ["loud", "debug"]),
+    ("missing module", ("ocpp16_core: {}", "ocpp16_cores: {}"), "5:3",
+     ["ocpp16_cores", "ocppd-plugin-ocpp16-cores"]),
+    ("module without its needed service", ("  storage_sqlite: {path: PATH/ocppd.db}\n", ""), None,
+     ["ocppd.storage"]),
+    ("YAML syntax", ("plugins:\n", "plugins: [\n"), "", []),
+    ("anchors", ("ocpp16_core: {}", "ocpp16_core: &a {}"), "5:16", ["anchor"]),
+    ("repeated key", ("plugins:\n", "log_level: info\nlog_level: info\nplugins:\n"), "4:1",
+     ["log_level"]),
+    ("duplicate station", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: CP-1}\n      - {id: CP-1}"), "9:",
+     ["CP-1"]),
+    ("unreadable secret", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: CP-1, authorization_key: {file: /none}}"),
+     "8:", ["/none"]),
+]
+
+
+@pytest.mark.parametrize("label,change,place,words", CASES, ids=[case[0] for case in CASES])
+def test_wrong_configuration_is_refused(tmp_path, label, change, place, words):
+    daemon = Daemon(tmp_path)
+    assert change[0] in GOOD
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write(GOOD.replace(*change).replace("PATH", str(tmp_path)))
+    status, said = daemon.check()
+    assert status == 78, said
+    lines = [line for line in said.splitlines() if line]
+    assert len(lines) == 1, said
+    if place is not None:
+        assert lines[0].startswith(f"{daemon.config}:{place}"), said
+    for word in words:
+        assert word in lines[0], said
+    # Running instead of checking says the same.
+    daemon.launch()
+    assert daemon.wait() == 78
+    assert daemon.log.text() == said.strip()
+    daemon.process = None
+    assert os.listdir(tmp_path) == ["ocppd.yaml"]
+
+
+def test_all_findings_come_at_once(tmp_path):
+    daemon = Daemon(tmp_path)
+    text = GOOD.replace("port: 0", "port: x").replace("ocpp16_core: {}", "nothing_there: {}")
+    with open(daemon.config, "w", encoding="utf-8") as file:
+        file.write(text.replace("PATH", str(tmp_path)))
+    status, said = daemon.check()
+    assert status == 78
+    assert "port" in said and "nothing_there" in said
+
+
+def test_missing_file_is_named(tmp_path):
+    daemon = Daemon(tmp_path)
+    os.unlink(daemon.config)
+    status, said = daemon.check()
+    assert status == 78
+    assert daemon.config in said
+    assert len(said.splitlines()) == 1
+
+
+def test_good_configuration_has_no_side_effect(tmp_path):
+    daemon = Daemon(tmp_path)
+    status, said = daemon.check()
+    assert status == 0, said
+    assert "ocpp16_core" in said
+    assert "needed by" in said
+    assert os.listdir(tmp_path) == ["ocppd.yaml"]
+
+
+def test_taken_port_is_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with Daemon(tmp_path / "a") as first:
+        second = Daemon(tmp_path / "b")
+        second.settings["listeners"][0]["port"] = first.port
+        second.write_config()
+        second.launch()
+        assert second.wait() == 1
+        assert f"127.0.0.1:{first.port}" in second.log.text()
+        second.process = None
+
+
+def test_reload_applies_adds_and_removes(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        daemon.settings["log_level"] = "info"
+        daemon.settings["plugins"]["ocpp16_core"]["heartbeat_interval"] = "77s"
+        daemon.write_config()
+        status, answer = daemon.api("POST", "/v1/reload")
+        assert status == 200, answer
+
+        # A bad file changes nothing and says why.
+        daemon.settings["plugins"]["ocpp16_core"]["heartbeat_interval"] = "1s"
+        daemon.write_config()
+        status, answer = daemon.api("POST", "/v1/reload")
+        assert status in (409, 422), answer
+        assert "heartbeat_interval" in str(answer)
+
+        # What needs a restart is said.
+        daemon.settings["plugins"]["ocpp16_core"]["heartbeat_interval"] = "77s"
+        daemon.settings["io_threads"] = 1
+        daemon.write_config()
+        status, answer = daemon.api("POST", "/v1/reload")
+        assert "io_threads" in str(answer)
+
+
