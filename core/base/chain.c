@@ -81,6 +81,17 @@ chain_take(struct chain *chain)
 	return first;
 }
 
+uint32_t
+chain_count(struct chain *chain)
+{
+	uint32_t count;
+
+	(void)pthread_mutex_lock(&chain->lock);
+	count = chain->count;
+	(void)pthread_mutex_unlock(&chain->lock);
+	return count;
+}
+
 void
 chain_close(struct chain *chain)
 {

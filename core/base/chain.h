@@ -35,6 +35,8 @@ int chain_push(struct chain *chain, struct link *link);
 int chain_push_list(struct chain *chain, struct link *first, struct link *last, uint32_t count);
 /* All that is there, oldest first, or NULL. */
 struct link *chain_take(struct chain *chain);
+/* Links that wait at present. */
+uint32_t chain_count(struct chain *chain);
 /* From now on push answers OCPPD_ESHUTDOWN. */
 void chain_close(struct chain *chain);
 
