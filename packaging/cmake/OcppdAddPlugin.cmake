@@ -35,6 +35,9 @@ function(ocppd_add_plugin name)
     target_link_libraries(${name} PRIVATE ocppd_warnings ocppd_sanitize)
     set_target_properties(${name} PROPERTIES
       LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/plugins)
+    if(NOT arg_NO_INSTALL)
+      set_property(GLOBAL APPEND PROPERTY OCPPD_PLUGINS ${name})
+    endif()
   endif()
   if(NOT OCPPD_SANITIZE)
     # Sanitizer runtimes leave symbols for the executable to define.
