@@ -123,6 +123,12 @@ struct ocppd_stations_ops {
 	/* Each connector that the station ever reported, in order of place. */
 	int (*connector_each)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 			      ocppd_connector_fn *fn, void *arg);
+
+	/*
+	 * 1 if the identity is recorded, whether or not it was connected since the daemon began: an
+	 * operator's command to it is answered with "not connected", not with "unknown station".
+	 */
+	int (*is_known)(void *self, struct ocppd_host *host, const char *station_id);
 };
 
 OCPPD_END_DECLS
