@@ -65,7 +65,9 @@ struct conn {
 	struct ocppd_station *station; /* NULL once replaced or closed */
 	void *slots;
 	uint32_t warned[4]; /* quirk codes already warned about (bits by section) */
-	uint32_t bad_frames;
+	int64_t opened_mono_us;
+	const char *close_class; /* why the core closes it: a static word, or NULL */
+	uint32_t bad_frames;     /* in a row */
 	bool is_paused;
 	bool is_closing;
 };

@@ -19,6 +19,7 @@
 struct conn;
 struct quirks;
 struct action_table; /* ocpp/actions.h: immutable, published */
+struct findings;     /* ocpp/schema.h */
 struct action_row;   /* one action of one protocol, compiled */
 struct json_tokener;
 struct json_object;
@@ -40,21 +41,29 @@ struct inbound {
 	enum inbound_kind kind;
 	bool is_numeric_id; /* C02: echo as a number */
 	bool has_refusal;   /* the schema or envelope check refuses with `code`, `text` */
+	bool is_malformed;  /* the refusal is the envelope's, it comes before all other checks */
+	bool is_bad;        /* IGNORED: counts towards the close after repeated offences */
 	uint32_t code;      /* OCPPD_CALLERROR_* of a refusal; CLOSED: WebSocket close code */
 	int64_t received_us;
 	size_t len;                      /* of the frame, bytes */
 	const struct action_row *action; /* CALL: NULL if unknown to the table */
 	struct action_table *table;      /* the table it was read with; see action_table_release */
-	char *action_name;               /* CALL: as on the wire, owned */
-	char *id;                        /* owned; NULL with IGNORED, OPENED, CLOSED */
+	char *action_name;               /* CALL: as on the wire; inside this block */
+	char *id;                        /* inside this block; NULL with IGNORED, OPENED, CLOSED */
 	char *text;            /* refusal's description, IGNORED's and CLOSED's reason; owned */
 	char *raw;             /* the frame, only when there are findings or a refusal; owned */
 	uint64_t payload_hash; /* of the payload's text, for OCPPD_ACTION_ONCE */
-	struct json_object *payload;    /* CALL, RESULT, ERROR's details; owned */
-	char *error_code;               /* ERROR: as received; owned */
-	struct ocppd_finding *findings; /* owned with their texts */
-	uint32_t finding_count;
+	struct json_object *payload; /* CALL, RESULT, ERROR's details; owned */
+	char *error_code;            /* ERROR: as received; owned */
+	const char *refusal_quirk; /* the code that would admit what was refused, or NULL; static */
+	struct findings *findings; /* NULL: none; owned */
 };
+
+#define MESSAGE_DEPTH_MAX 32 /* nesting of JSON */
+
+/* The tokener a thread reads with: depth-limited, strict. NULL: out of memory. The thread frees it
+ * with json_tokener_free. */
+struct json_tokener *message_tokener_new(void);
 
 /* What inbound_new needs of its thread. */
 struct reader {
@@ -70,6 +79,9 @@ struct reader {
  * of memory. The result's conn is left NULL for the caller. Transport thread.
  */
 struct inbound *inbound_new(const struct reader *reader, const char *text, size_t len);
+/* Validates a CALL's payload again, with an action of a newer table. Core thread. 0 or ENOMEM. */
+int inbound_check(struct inbound *message, const struct action_row *row,
+		  const struct quirks *quirks, bool is_strict);
 /* An OPENED or CLOSED notice. reason may be NULL, is copied. */
 struct inbound *inbound_notice(enum inbound_kind kind, uint32_t code, const char *reason);
 void inbound_free(struct inbound *message); /* the thread that owns it */
@@ -95,5 +107,23 @@ struct outbound {
  * *ret_len bytes, inside message->data; NULL out of memory. The thread that owns the message. */
 char *outbound_text(struct outbound *message, size_t *ret_len);
 void outbound_free(struct outbound *message);
+
+/*
+ * Frames. id is quoted unless is_numeric. payload: taken, also on error. NULL: out of memory.
+ */
+struct outbound *outbound_result(const char *id, bool is_numeric, struct json_object *payload);
+struct outbound *outbound_result_text(const char *id, bool is_numeric, const char *text,
+				      size_t len);
+/* details may be NULL: {}. description is cut to 255 characters. */
+struct outbound *outbound_error(const char *id, bool is_numeric, const char *code,
+				const char *description, struct json_object *details);
+/* payload is borrowed: the text is written at once. */
+struct outbound *outbound_call(const char *id, const char *action, struct json_object *payload);
+/* A frame whose text (without headroom) is given. */
+struct outbound *outbound_copy(const char *text, size_t len);
+
+/* Appends a tree as compact ASCII JSON. OCPPD_EINVAL: nested too deep. */
+struct buf;
+int json_write(struct buf *buf, struct json_object *value);
 
 #endif

@@ -23,5 +23,10 @@ void quirks_unref(struct quirks *quirks);
 bool quirks_has(const struct quirks *quirks, const char *code);
 const char *quirks_option(const struct quirks *quirks, const char *option);
 bool quirks_is_strict(const struct quirks *quirks);
+/* Option `naive_time_zone` ("UTC", "Z", "+hh:mm", "-hh:mm"): seconds east of Greenwich (E01). */
+int32_t quirks_naive_offset_s(const struct quirks *quirks);
+/* A number below QUIRKS_COUNT for each known code, OCPPD_ENOENT for others. */
+#define QUIRKS_COUNT 128
+int quirks_index(const char *code);
 
 #endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_EVENT_STATION_H
+#define OCPPD_EVENT_STATION_H
+
+/*
+ * Stations and their connections; published by the core itself.
+ *
+ * A connection was admitted: {stationId, connectionId, protocol, remote, securityProfile,
+ * isTakeover}. isTakeover: an older connection of the station was closed for it.
+ */
+#define OCPPD_EVENT_STATION_CONNECTED "station.connected"
+
+/*
+ * A connection ended: {stationId, connectionId, reason, code, durationSeconds}. reason is a class:
+ * `peer-close`, `idle`, `tcp`, `replaced`, `admin`, `policy`, `unresponsive`, `shutdown` or another
+ * word of whoever closed it; code the WebSocket close code, 1006 where none was exchanged.
+ */
+#define OCPPD_EVENT_STATION_DISCONNECTED "station.disconnected"
+
+/*
+ * A CALL to a station ended: {stationId, messageId, action, requester, result, errorCode?,
+ * durationMs}. result: `reply`, `error`, `timeout`, `gone`, `cancelled`, `refused`.
+ */
+#define OCPPD_EVENT_CALL_COMPLETED "call.completed"
+
+#endif
