@@ -46,10 +46,12 @@ core_init(struct ocppd_core *core, struct log *log, const struct clock *clock,
 	  const struct runtime_conf *conf, struct ocppd_error *err)
 {
 	*core = (struct ocppd_core){ .log = log, .conf = *conf };
-	if (clock && clock->is_manual)
+	if (clock && clock->is_manual) {
 		clock_init_manual(&core->clock, clock_now_us(clock));
-	else
+		atomic_store(&core->clock.manual_mono_us, clock_mono_us(clock));
+	} else {
 		clock_init(&core->clock);
+	}
 	core->started_us = clock_now_us(&core->clock);
 	core->self = calloc(1, sizeof(*core->self));
 	if (!core->self)

@@ -104,7 +104,10 @@ OCPPD_API void ocppd_request_end(struct ocppd_host *host, struct ocppd_request *
 
 /* ---- For servers ---------------------------------------------------------------------------- */
 
-/* How a server answers; every function is called at most once for a request unless said. */
+/*
+ * How a server answers; every function is called at most once for a request unless said. The handle
+ * is gone after reply and end, and after a write that answered OCPPD_EGONE.
+ */
 struct ocppd_request_server {
 	uint32_t struct_size;
 	uint32_t reserved;
