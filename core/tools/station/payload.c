@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The requests that a simulated station sends, as JSON trees, and a line of text about what came
+ * of them. Keeps nothing.
+ */
+#include "station.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include <json-c/json.h>
+#include <ocppd/time.h>
+
+int64_t
+payload_now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static void
+add_str(struct json_object *object, const char *key, const char *value)
+{
+	if (value && value[0])
+		json_object_object_add(object, key, json_object_new_string(value));
+}
+
+static void
+add_int(struct json_object *object, const char *key, int64_t value)
+{
+	json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+static void
+add_time(struct json_object *object, const char *key, int64_t time_us)
+{
+	char text[OCPPD_TIME_SIZE];
+
+	(void)ocppd_time_format(time_us, text);
+	add_str(object, key, text);
+}
+
+struct json_object *
+payload_words(const char *key, const char *value)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (object && key)
+		add_str(object, key, value);
+	return object;
+}
+
+struct json_object *
+payload_boot(const struct station *station)
+{
+	struct json_object *object = json_object_new_object();
+	char serial[26];
+
+	if (!object)
+		return NULL;
+	(void)snprintf(serial, sizeof(serial), "SIM-%08u", station->index);
+	add_str(object, "chargePointVendor", station->fleet->options->vendor);
+	add_str(object, "chargePointModel", station->fleet->options->model);
+	add_str(object, "chargePointSerialNumber", serial);
+	add_str(object, "firmwareVersion", "1.0.0");
+	add_str(object, "meterType", "simulated");
+	return object;
+}
+
+struct json_object *
+payload_status(const struct station *station, uint32_t connector, const char *status,
+	       const char *error, const char *info)
+{
+	struct json_object *object = json_object_new_object();
+
+	(void)station;
+	if (!object)
+		return NULL;
+	add_int(object, "connectorId", connector);
+	add_str(object, "errorCode", error ? error : "NoError");
+	add_str(object, "info", info);
+	add_str(object, "status", status);
+	add_time(object, "timestamp", payload_now_us());
+	return object;
+}
+
+struct json_object *
+payload_start(const struct station *station, struct connector *connector, uint32_t number,
+	      const char *tag)
+{
+	struct json_object *object = json_object_new_object();
+
+	(void)station;
+	if (!object)
+		return NULL;
+	(void)str_copy(connector->tag, sizeof(connector->tag), tag);
+	connector->start_wh = connector->energy_wh;
+	connector->start_us = payload_now_us();
+	connector->stop_reason = NULL;
+	add_int(object, "connectorId", number);
+	json_object_object_add(object, "idTag", json_object_new_string(tag));
+	add_int(object, "meterStart", (int64_t)connector->start_wh);
+	add_time(object, "timestamp", connector->start_us);
+	return object;
+}
+
+static struct json_object *
+sampled(const char *measurand, const char *unit, const char *context, double value)
+{
+	struct json_object *object = json_object_new_object();
+	char text[32];
+
+	if (!object)
+		return NULL;
+	(void)snprintf(text, sizeof(text), "%.0f", value);
+	add_str(object, "value", text);
+	add_str(object, "context", context);
+	add_str(object, "measurand", measurand);
+	add_str(object, "unit", unit);
+	return object;
+}
+
+/* One MeterValue; power_w < 0: the register only. */
+static struct json_object *
+meter_value(int64_t time_us, double energy_wh, double power_w, const char *context)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+
+	if (!object || !list) {
+		json_object_put(object);
+		json_object_put(list);
+		return NULL;
+	}
+	add_time(object, "timestamp", time_us);
+	json_object_array_add(list,
+			      sampled("Energy.Active.Import.Register", "Wh", context, energy_wh));
+	if (power_w >= 0) {
+		json_object_array_add(list, sampled("Power.Active.Import", "W", context, power_w));
+		json_object_array_add(list, sampled("Current.Import", "A", context, power_w / 230));
+	}
+	json_object_object_add(object, "sampledValue", list);
+	return object;
+}
+
+struct json_object *
+payload_meter(const struct station *station, const struct connector *connector, uint32_t number,
+	      const char *context)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	double power_w = connector->has_transaction ? (double)station->fleet->options->power_w : 0;
+
+	if (!object || !list) {
+		json_object_put(object);
+		json_object_put(list);
+		return NULL;
+	}
+	add_int(object, "connectorId", number);
+	if (connector->has_transaction)
+		add_int(object, "transactionId", connector->transaction);
+	json_object_array_add(
+		list, meter_value(payload_now_us(), connector->energy_wh, power_w, context));
+	json_object_object_add(object, "meterValue", list);
+	return object;
+}
+
+struct json_object *
+payload_stop(const struct station *station, const struct connector *connector, const char *tag,
+	     const char *reason, bool has_data)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *list;
+	int64_t now_us = payload_now_us();
+
+	(void)station;
+	if (!object)
+		return NULL;
+	add_int(object, "transactionId", connector->transaction);
+	add_str(object, "idTag", tag);
+	add_int(object, "meterStop", (int64_t)connector->energy_wh);
+	add_time(object, "timestamp", now_us);
+	add_str(object, "reason", reason);
+	list = has_data ? json_object_new_array() : NULL;
+	if (!list)
+		return object;
+	json_object_array_add(list, meter_value(connector->start_us, connector->start_wh, -1,
+						"Transaction.Begin"));
+	json_object_array_add(list,
+			      meter_value(now_us, connector->energy_wh, -1, "Transaction.End"));
+	json_object_object_add(object, "transactionData", list);
+	return object;
+}
+
+static const char *
+text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_is_type(object, json_type_object) ||
+	    !json_object_object_get_ex(object, key, &value) || !value)
+		return "?";
+	return json_object_get_string(value);
+}
+
+static struct json_object *
+member_of(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		(void)json_object_object_get_ex(object, key, &value);
+	return value;
+}
+
+static void
+describe_boot(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	(void)call;
+	buf_printf(text, "%s, %s %s s", text_of(answer, "status"),
+		   str_eq(text_of(answer, "status"), "Accepted") ? "heartbeat every"
+								 : "again after",
+		   text_of(answer, "interval"));
+}
+
+static void
+describe_authorize(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	buf_printf(text, "%s is ", text_of(call->payload, "idTag"));
+	buf_add_str(text, text_of(member_of(answer, "idTagInfo"), "status"));
+}
+
+static void
+describe_status(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	(void)answer;
+	buf_printf(text, "connector %s ", text_of(call->payload, "connectorId"));
+	buf_add_str(text, text_of(call->payload, "status"));
+	if (!str_eq(text_of(call->payload, "errorCode"), "NoError"))
+		buf_printf(text, ", %s", text_of(call->payload, "errorCode"));
+}
+
+static void
+describe_start(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	buf_printf(text, "transaction %s", text_of(answer, "transactionId"));
+	buf_printf(text, " on connector %s", text_of(call->payload, "connectorId"));
+	buf_printf(text, " at %s Wh", text_of(call->payload, "meterStart"));
+	buf_printf(text, ", tag %s", text_of(member_of(answer, "idTagInfo"), "status"));
+}
+
+static void
+describe_meter(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	struct json_object *values = member_of(call->payload, "meterValue");
+	struct json_object *first = json_object_is_type(values, json_type_array)
+					    ? json_object_array_get_idx(values, 0)
+					    : NULL;
+	struct json_object *samples = member_of(first, "sampledValue");
+
+	(void)answer;
+	buf_printf(text, "connector %s", text_of(call->payload, "connectorId"));
+	if (!json_object_is_type(samples, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(samples) && i < 2; i++) {
+		struct json_object *sample = json_object_array_get_idx(samples, i);
+
+		buf_printf(text, "%s %s", i == 0 ? "" : ",", text_of(sample, "value"));
+		buf_printf(text, " %s", text_of(sample, "unit"));
+	}
+}
+
+static void
+describe_stop(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	struct json_object *info = member_of(answer, "idTagInfo");
+
+	buf_printf(text, "transaction %s", text_of(call->payload, "transactionId"));
+	buf_printf(text, " at %s Wh", text_of(call->payload, "meterStop"));
+	if (member_of(call->payload, "reason"))
+		buf_printf(text, ", %s", text_of(call->payload, "reason"));
+	if (info)
+		buf_printf(text, ", tag %s", text_of(info, "status"));
+}
+
+void
+payload_describe(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	static const struct {
+		const char *action;
+		void (*fn)(const struct call *, struct json_object *, struct buf *);
+	} rows[] = {
+		{ "BootNotification", describe_boot },     { "Authorize", describe_authorize },
+		{ "StatusNotification", describe_status }, { "StartTransaction", describe_start },
+		{ "MeterValues", describe_meter },         { "StopTransaction", describe_stop },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (str_eq(rows[i].action, call->action)) {
+			rows[i].fn(call, answer, text);
+			return;
+		}
+	}
+	buf_printf(text, "%.200s",
+		   json_object_to_json_string_ext(answer, JSON_C_TO_STRING_PLAIN |
+								  JSON_C_TO_STRING_NOSLASHESCAPE));
+}
