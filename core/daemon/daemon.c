@@ -67,14 +67,16 @@ on_status_timer(struct ocppd_host *host, void *arg)
 {
 	struct daemon *daemon = arg;
 	int64_t interval_ms = STATUS_INTERVAL_MS;
+	const char *stuck = NULL;
 
-	(void)host;
 	(void)notify_send("STATUS=%" PRIu32 " stations connected, ocppd " BUILD_VERSION,
 			  ocpp_connected_count(&daemon->core));
 	if (daemon->watchdog_us > 0) {
 		/* A thread that is busy must have shown progress since the last time. */
-		if (beats_all_alive(&daemon->core, daemon->last_alive_us))
+		if (beats_all_alive(&daemon->core, daemon->last_alive_us, &stuck))
 			(void)notify_send("WATCHDOG=1");
+		else
+			OCPPD_ERROR(host, "thread.stuck", OCPPD_STR("thread", stuck));
 		daemon->last_alive_us = ocppd_mono_us(daemon->core.self);
 		if (daemon->watchdog_us / 3000 < interval_ms)
 			interval_ms = daemon->watchdog_us / 3000;
@@ -92,7 +94,7 @@ on_modules_stopped(struct ocppd_core *core, int result, const struct problems *p
 	(void)result;
 	(void)problems;
 	daemon->state = DAEMON_STOPPED;
-	loop_break(core->loop);
+	loop_break(core);
 }
 
 static void
@@ -463,7 +465,7 @@ daemon_run(const struct daemon_opts *opts, struct settings *settings, struct log
 	r = init_floors(&daemon, log, &err);
 	if (r < 0) {
 		log_write(log, OCPPD_LOG_ERROR, "core", "daemon.failed",
-			  &(struct ocppd_kv){ "err", err.text, 0, OCPPD_KV_STR }, 1);
+			  &OCPPD_STR("err", err.text), 1);
 		daemon.exit_status = DAEMON_EXIT_FAILED;
 		goto out;
 	}
@@ -474,7 +476,8 @@ daemon_run(const struct daemon_opts *opts, struct settings *settings, struct log
 		fail(&daemon, "daemon.failed", &err);
 		goto out;
 	}
-	loop_run(daemon.core.loop);
+	if (loop_run(&daemon.core) < 0)
+		daemon.exit_status = DAEMON_EXIT_FAILED;
 	OCPPD_INFO(daemon.core.self, "daemon.stopped", OCPPD_INT("status", daemon.exit_status));
 out:
 	fini_floors(&daemon);

@@ -7,6 +7,7 @@
 #include "daemon/main.h"
 
 #include <ocppd/log.h>
+#include <ocppd/plugin.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
