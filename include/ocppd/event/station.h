@@ -24,4 +24,11 @@
  */
 #define OCPPD_EVENT_CALL_COMPLETED "call.completed"
 
+/*
+ * A handshake was refused: {reason, status, remote, stationId?, userAgent?, offeredProtocols?}.
+ * reason: `unknown` (no record), `credentials`, `profile`, `refused` (by the record), `protocol`,
+ * `malformed` or `limit`; status the HTTP status. At most some tens a second are published.
+ */
+#define OCPPD_EVENT_STATION_REFUSED "station.refused"
+
 #endif

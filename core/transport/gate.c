@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+
+/*
+ * The gate: judges an opening handshake before lws answers it (OCPP-J 1.6 sections 3 and 6, quirks
+ * A01 to A12), in the session's I/O thread, without asking the core. A refusal is answered, logged
+ * once and told to the core; a session that passes leaves with its conn filled.
+ */
+#include "transport/gate.h"
+
+#include <ocppd/error.h>
+#include <ocppd/log.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "ocpp/quirks.h"
+#include "transport/directory.h"
+#include "transport/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEADER_SIZE 1024
+/* lws reads the list into 128 bytes of its own. */
+#define PROTOCOLS_SIZE 127
+#define KEY_SIZE 64
+#define RETRY_AFTER "30"
+#define ASSUMED_PROTOCOL "ocpp1.6" /* A01: what a station without a list speaks */
+#define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#define DIGEST_SIZE 20
+
+/* A refusal: words for machines, for people, and for the station. */
+struct verdict {
+	const char *reason; /* of the event */
+	uint32_t status;
+	const char *remedy; /* for the log */
+	const char *body;
+};
+
+static const struct verdict no_upgrade = { "malformed", 426,
+					   "not a WebSocket request: check the station's URL",
+					   "this is a WebSocket endpoint\n" };
+static const struct verdict wrong_version = { "malformed", 426,
+					      "only WebSocket version 13 is spoken",
+					      "WebSocket version 13 is needed\n" };
+static const struct verdict bad_request = { "malformed", 400,
+					    "headers of the upgrade are missing, doubled or too "
+					    "long",
+					    "malformed upgrade request\n" };
+static const struct verdict wrong_path = { "unknown", 404,
+					   "the URL is not PATH/IDENTITY with a listener's `path`",
+					   "no such endpoint\n" };
+static const struct verdict bad_identity = {
+	"malformed", 404, "an identity is 1 to 48 characters of UTF-8 without control characters",
+	"no such station\n"
+};
+static const struct verdict unknown_station = { "unknown", 404,
+						"provision the station, or set the policy for "
+						"unknown ones",
+						"no such station\n" };
+static const struct verdict refused_station = { "refused", 403, "the station's record refuses it",
+						"refused\n" };
+static const struct verdict wrong_profile = {
+	"profile", 403,
+	"the station is provisioned for another security profile than this listener offers",
+	"wrong security profile\n"
+};
+static const struct verdict no_credentials = { "credentials", 401,
+					       "the station sent no Basic credentials: set its "
+					       "AuthorizationKey",
+					       "credentials needed\n" };
+static const struct verdict wrong_credentials = {
+	"credentials", 401,
+	"user name or password is wrong; auth_user or accept_hex_password may admit it",
+	"wrong credentials\n"
+};
+static const struct verdict no_protocol = {
+	"protocol", 101, "none of the offered subprotocols is served, or the record pins another",
+	NULL
+};
+static const struct verdict no_protocol_named = {
+	"protocol", 101,
+	"no subprotocol is named; `missing_subprotocol: assume16-if-known` admits known stations",
+	NULL
+};
+static const struct verdict over_limit = {
+	"limit", 503, "max_connections or max_connections_per_address is reached",
+	"too many connections\n"
+};
+static const struct verdict draining = { "limit", 503, "the daemon is stopping",
+					 "shutting down\n" };
+static const struct verdict no_memory = { "limit", 503, "out of memory", "out of memory\n" };
+
+/* What is known of the request so far. */
+struct request {
+	struct session *session;
+	struct lws *wsi;
+	const struct listener *listener;
+	char uri[HEADER_SIZE];
+	char id[TARGET_ID_SIZE];
+	char protocols[PROTOCOLS_SIZE + 1];
+	bool has_protocols;
+	bool is_known;      /* has a record of its own */
+	const char *chosen; /* subprotocol */
+	uint32_t profile;   /* seen */
+};
+
+/* ---- Answers ----------------------------------------------------------------------------- */
+
+/* The header's text, "" where there is none; false: too long. */
+static bool
+header(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
+{
+	int n = lws_hdr_copy(wsi, text, (int)size, token);
+
+	if (n < 0)
+		return false;
+	if (n == 0)
+		text[0] = '\0';
+	return true;
+}
+
+/* For people and events: cut, and what is no UTF-8 left out. */
+static void
+header_excerpt(struct lws *wsi, enum lws_token_indexes token, char *text, size_t size)
+{
+	char full[HEADER_SIZE];
+
+	text[0] = '\0';
+	if (!header(wsi, token, full, sizeof(full)) || !utf8_valid(full, strlen(full)))
+		return;
+	full[utf8_cut(full, size - 1)] = '\0';
+	(void)str_copy(text, size, full);
+}
+
+static void
+tell_core(const struct request *request, const struct verdict *verdict)
+{
+	struct io *io = request->session->io;
+	struct refusal *refusal = calloc(1, sizeof(*refusal));
+
+	if (!refusal)
+		return;
+	refusal->reason = verdict->reason;
+	refusal->status = verdict->status;
+	(void)str_copy(refusal->station_id, sizeof(refusal->station_id), request->id);
+	(void)str_copy(refusal->remote, sizeof(refusal->remote), request->session->conn.remote);
+	header_excerpt(request->wsi, WSI_TOKEN_HTTP_USER_AGENT, refusal->user_agent,
+		       sizeof(refusal->user_agent));
+	header_excerpt(request->wsi, WSI_TOKEN_PROTOCOL, refusal->protocols,
+		       sizeof(refusal->protocols));
+	/* Bounded: what the core cannot take now is lost, and the log has it. */
+	int r = chain_push(&io->refusals, &refusal->link);
+	if (r < 0)
+		free(refusal);
+	else if (r == 1)
+		deliver_wake(io->transport);
+}
+
+static void
+log_refusal(const struct request *request, const struct verdict *verdict)
+{
+	struct io *io = request->session->io;
+	struct ocppd_core *core = io->transport->core;
+	char agent[REFUSAL_TEXT_SIZE];
+	uint32_t omitted = 0;
+
+	/* The logger limits the lines of each station; an endless list of made-up ones is limited
+	 * here. */
+	if (!request->is_known && !quota_pass(&io->refused, clock_mono_us(&core->clock), &omitted))
+		return;
+	header_excerpt(request->wsi, WSI_TOKEN_HTTP_USER_AGENT, agent, sizeof(agent));
+	OCPPD_WARN(core->self, "station.refused",
+		   OCPPD_STR("station", request->id[0] ? request->id : NULL),
+		   OCPPD_STR("reason", verdict->reason), OCPPD_INT("status", verdict->status),
+		   OCPPD_STR("err", verdict->remedy),
+		   OCPPD_STR("remote", request->session->conn.remote),
+		   OCPPD_STR("path", request->uri), OCPPD_STR("offered", request->protocols),
+		   OCPPD_STR("agent", agent), OCPPD_INT("omitted", omitted));
+}
+
+static int
+add_header(struct lws *wsi, const char *name, const char *value, unsigned char **at,
+	   unsigned char *end)
+{
+	return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
+					   (const unsigned char *)value, (int)strlen(value), at,
+					   end);
+}
+
+static int
+write_response(struct lws *wsi, const struct verdict *verdict)
+{
+	unsigned char frame[LWS_PRE + HEADER_SIZE];
+	unsigned char body[LWS_PRE + REFUSAL_TEXT_SIZE];
+	unsigned char *at = frame + LWS_PRE;
+	unsigned char *end = frame + sizeof(frame);
+	size_t len = strlen(verdict->body);
+
+	if (lws_add_http_header_status(wsi, verdict->status, &at, end) ||
+	    add_header(wsi, "content-type:", "text/plain", &at, end) ||
+	    lws_add_http_header_content_length(wsi, len, &at, end))
+		return -1;
+	if (verdict->status == 401 &&
+	    add_header(wsi, "www-authenticate:", "Basic realm=\"ocppd\", charset=\"UTF-8\"", &at,
+		       end))
+		return -1;
+	if (verdict->status == 503 && add_header(wsi, "retry-after:", RETRY_AFTER, &at, end))
+		return -1;
+	if (verdict->status == 426 && (add_header(wsi, "upgrade:", "websocket", &at, end) ||
+				       add_header(wsi, "sec-websocket-version:", "13", &at, end)))
+		return -1;
+	if (add_header(wsi, "connection:", "close", &at, end) ||
+	    lws_finalize_write_http_header(wsi, frame + LWS_PRE, &at, end))
+		return -1;
+
+	memcpy(body + LWS_PRE, verdict->body, len);
+	if (lws_write(wsi, body + LWS_PRE, len, LWS_WRITE_HTTP_FINAL) < (int)len)
+		return -1;
+	return 0;
+}
+
+/* OCPP-J 1.6 section 3.1.2: without a common subprotocol the handshake is finished without naming
+ * one, and the WebSocket closed at once. lws can do neither, so the bytes are ours. */
+static int
+write_bare_upgrade(struct lws *wsi)
+{
+	static const unsigned char close_frame[] = { 0x88, 0x02, 0x03, 0xea }; /* 1002 */
+	char key[KEY_SIZE + sizeof(GUID)];
+	unsigned char digest[DIGEST_SIZE];
+	char accept[32];
+	unsigned char frame[LWS_PRE + 256];
+	char *text = (char *)frame + LWS_PRE;
+
+	if (!header(wsi, WSI_TOKEN_KEY, key, KEY_SIZE))
+		return -1;
+	size_t key_len = strlen(key);
+	memcpy(key + key_len, GUID, sizeof(GUID));
+	lws_SHA1((const unsigned char *)key, strlen(key), digest);
+	if (lws_b64_encode_string((const char *)digest, DIGEST_SIZE, accept, sizeof(accept)) < 0)
+		return -1;
+
+	int n = snprintf(text, sizeof(frame) - LWS_PRE,
+			 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+			 "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+			 accept);
+	if (n < 0 || (size_t)n + sizeof(close_frame) > sizeof(frame) - LWS_PRE)
+		return -1;
+	memcpy(text + n, close_frame, sizeof(close_frame));
+	(void)lws_write(wsi, (unsigned char *)text, (size_t)n + sizeof(close_frame),
+			LWS_WRITE_HTTP_HEADERS);
+	return -1;
+}
+
+/* Answers, logs, tells; returns what the callback has to return. */
+static int
+refuse(const struct request *request, const struct verdict *verdict)
+{
+	request->session->is_refused = true;
+	log_refusal(request, verdict);
+	tell_core(request, verdict);
+	if (verdict->status == 101)
+		return write_bare_upgrade(request->wsi);
+	return write_response(request->wsi, verdict) < 0 ? -1 : 1;
+}
+
+/* ---- Checks, in the order of OCPP-J: each returns NULL or the verdict -------------------- */
+
+static const struct verdict *
+check_limits(const struct request *request)
+{
+	if (atomic_load(&request->session->io->transport->is_draining))
+		return &draining;
+	return request->session->is_over_limit ? &over_limit : NULL;
+}
+
+static const struct verdict *
+check_request(struct request *request)
+{
+	struct lws *wsi = request->wsi;
+	char text[HEADER_SIZE];
+
+	if (!header(wsi, WSI_TOKEN_GET_URI, request->uri, sizeof(request->uri)))
+		return &bad_request;
+	if (!header(wsi, WSI_TOKEN_VERSION, text, sizeof(text)))
+		return &bad_request;
+	if (!str_eq(text, "13"))
+		return &wrong_version;
+	if (!header(wsi, WSI_TOKEN_KEY, text, KEY_SIZE) || !text[0])
+		return &bad_request;
+	if (!header(wsi, WSI_TOKEN_CONNECTION, text, PROTOCOLS_SIZE) ||
+	    !header_list_has(text, "upgrade"))
+		return &bad_request;
+	/* lws itself insists on it. */
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HOST) <= 0)
+		return &bad_request;
+	if (!header(wsi, WSI_TOKEN_PROTOCOL, request->protocols, PROTOCOLS_SIZE)) {
+		request->protocols[0] = '\0';
+		return &bad_request;
+	}
+	request->has_protocols = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0;
+	return NULL;
+}
+
+static const struct verdict *
+check_target(struct request *request)
+{
+	const struct listener *listener = request->listener;
+	int r = OCPPD_ENOENT;
+
+	/* What is not GET has no such token, and lws does not upgrade it. */
+	if (!request->uri[0])
+		return &bad_request;
+	for (uint32_t i = 0; i < listener->path_count && r == OCPPD_ENOENT; i++)
+		r = target_identity(request->uri, listener->paths[i], request->id,
+				    sizeof(request->id));
+	if (r == OCPPD_ENOENT)
+		return &wrong_path;
+	return r < 0 ? &bad_identity : NULL;
+}
+
+static const struct verdict *
+check_credentials(struct request *request, struct admission *record)
+{
+	struct directory *directory = request->session->io->transport->core->directory;
+	char text[HEADER_SIZE];
+	struct basic basic;
+
+	if (!header(request->wsi, WSI_TOKEN_HTTP_AUTHORIZATION, text, sizeof(text)))
+		return &wrong_credentials;
+	if (!text[0])
+		return &no_credentials;
+	if (basic_parse(text, &basic) < 0 || !admission_check_user(record, request->id, basic.user))
+		return &wrong_credentials;
+
+	enum password_form form =
+		admission_check_password(directory, record, basic.password, basic.password_len);
+	explicit_bzero(&basic, sizeof(basic));
+	explicit_bzero(text, sizeof(text));
+	if (form == PASSWORD_HEX)
+		OCPPD_DEBUG(request->session->io->transport->core->self, "station.tolerated",
+			    OCPPD_STR("station", request->id), OCPPD_STR("quirk", "A09"),
+			    OCPPD_STR("form", "hex"));
+	return form == PASSWORD_WRONG ? &wrong_credentials : NULL;
+}
+
+static const struct verdict *
+check_record(struct request *request, struct admission *record)
+{
+	if (record->flags & OCPPD_ADMIT_REFUSE)
+		return &refused_station;
+
+	switch (record->security_profile) {
+	case OCPPD_PROFILE_ANY:
+	case 0:
+		/* Credentials that nobody asked for are not looked at (A11). */
+		request->profile = 0;
+		return NULL;
+	case 1:
+		request->profile = 1;
+		return check_credentials(request, record);
+	default:
+		return &wrong_profile; /* A12: never less than what is set */
+	}
+}
+
+static const struct verdict *
+check_protocol(struct request *request, const struct admission *record)
+{
+	const struct transport *transport = request->session->io->transport;
+	const char *offered = request->protocols;
+
+	if (!request->has_protocols) {
+		if (limit_get(&transport->limits.missing_subprotocol) == MISSING_SUBPROTOCOL_REJECT)
+			return &no_protocol_named;
+		offered = ASSUMED_PROTOCOL;
+	}
+	request->chosen = target_negotiate(offered, transport->served, record->protocols,
+					   record->protocol_count);
+	return request->chosen ? NULL : &no_protocol;
+}
+
+/* ---- Passing ----------------------------------------------------------------------------- */
+
+/*
+ * lws takes the first of the station's list that the vhost knows. Where the record pins another,
+ * the names before it are blanked until lws has chosen, which it does before it returns to the
+ * loop: names are this thread's own, and no other handshake comes between.
+ */
+static void
+mask(struct io *io, const char *chosen)
+{
+	for (uint32_t i = 0; i < io->name_count; i++) {
+		if (!str_eq(io->names[i], chosen))
+			io->names[i][0] = '\x01';
+	}
+	io->is_masked = true;
+}
+
+void
+gate_unmask(struct io *io)
+{
+	if (!io->is_masked)
+		return;
+	for (uint32_t i = 0; io->transport->served[i]; i++)
+		io->names[i][0] = io->transport->served[i][0];
+	io->is_masked = false;
+}
+
+static void
+log_tolerated(const struct request *request, const struct admission *record, bool is_folded)
+{
+	struct ocppd_host *self = request->session->io->transport->core->self;
+
+	if (is_folded)
+		OCPPD_WARN(self, "station.tolerated", OCPPD_STR("station", record->id),
+			   OCPPD_STR("quirk", "A06"), OCPPD_STR("path", request->uri));
+	if (!request->has_protocols)
+		OCPPD_WARN(self, "station.tolerated", OCPPD_STR("station", request->id),
+			   OCPPD_STR("quirk", "A01"), OCPPD_STR("protocol", request->chosen));
+}
+
+static int
+fill_conn(struct request *request, struct admission *record, bool is_folded)
+{
+	struct session *session = request->session;
+	const char *id = record->id ? record->id : request->id;
+
+	session->conn.station_id = str_dup(id);
+	if (!session->conn.station_id)
+		return OCPPD_ENOMEM;
+	session->conn.protocol = request->chosen;
+	session->conn.security_profile = request->profile;
+	session->conn.registration = record->registration;
+	session->conn.quirks = quirks_ref(record->quirks);
+	log_tolerated(request, record, is_folded);
+	if (request->has_protocols)
+		mask(session->io, request->chosen);
+
+	return 0;
+}
+
+static int
+admit(struct request *request)
+{
+	struct directory *directory = request->session->io->transport->core->directory;
+	bool is_folded;
+	struct admission *record = directory_find(directory, request->id, &is_folded);
+	const struct verdict *verdict = &unknown_station;
+
+	request->is_known = record && record->id;
+	if (record)
+		verdict = check_record(request, record);
+	if (!verdict)
+		verdict = check_protocol(request, record);
+	if (!verdict && fill_conn(request, record, is_folded) < 0)
+		verdict = &no_memory;
+	admission_unref(record);
+
+	return verdict ? refuse(request, verdict) : 0;
+}
+
+static void
+begin_request(struct request *request, struct session *session, struct lws *wsi)
+{
+	memset(request, 0, sizeof(*request));
+	request->session = session;
+	request->wsi = wsi;
+	request->listener = &session->io->transport->listeners[session->listener];
+}
+
+int
+gate_confirm(struct session *session, struct lws *wsi, const char *upgrade)
+{
+	struct request request;
+	const struct verdict *verdict = NULL;
+
+	begin_request(&request, session, wsi);
+	/* One request a connection: lws would serve a second one on a kept connection. */
+	if (session->is_refused || session->conn.station_id)
+		return -1;
+	if (!upgrade || !str_ci_eq(upgrade, "websocket"))
+		verdict = &no_upgrade;
+	if (!verdict)
+		verdict = check_request(&request);
+	if (!verdict)
+		verdict = check_limits(&request);
+	if (!verdict)
+		verdict = check_target(&request);
+	if (verdict)
+		return refuse(&request, verdict);
+
+	return admit(&request);
+}
+
+int
+gate_plain(struct session *session, struct lws *wsi)
+{
+	struct request request;
+
+	begin_request(&request, session, wsi);
+	if (session->is_refused)
+		return -1;
+	if (!header(wsi, WSI_TOKEN_GET_URI, request.uri, sizeof(request.uri)))
+		request.uri[0] = '\0';
+	(void)refuse(&request, &no_upgrade);
+	/* The response is with the kernel, or lws keeps it until it is. */
+	return -1;
+}

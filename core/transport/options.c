@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+
+/* The transport's rows of the top level of the configuration. Tables only. */
+#include "transport/options.h"
+
+#include <stddef.h>
+
+static const char *const missing_subprotocol[] = { "assume16-if-known", "reject", NULL };
+
+static const struct ocppd_option listener_rows[] = {
+	{ "address", OCPPD_CONF_ADDRESS, 0, offsetof(struct listener_conf, address), .def = "[::]",
+	  .doc = "The address to listen on. `[::]` takes IPv4 as well." },
+	{ "port", OCPPD_CONF_INT, 0, offsetof(struct listener_conf, port), .min = 0, .max = 65535,
+	  .def = "8180", .doc = "The TCP port; 0 takes a free one, which the log names." },
+	{ "path", OCPPD_CONF_STRINGS, 0, offsetof(struct listener_conf, paths), .min = 1, .max = 16,
+	  .def = "/ocpp",
+	  .doc = "The path, or paths, below which stations connect: the last segment of a station's "
+		 "URL is its identity. `/` takes any." },
+};
+
+#define AT(member) offsetof(struct transport_conf, member)
+
+static const struct ocppd_option rows[] = {
+	{ "listeners", OCPPD_CONF_SECTIONS, 0, AT(listeners), sizeof(struct listener_conf),
+	  .min = 1, .max = 32, .options = OCPPD_TABLE(listener_rows),
+	  .doc = "Where stations connect." },
+	{ "io_threads", OCPPD_CONF_INT, 0, AT(io_threads), .min = 0, .max = 64, .def = "0",
+	  .doc = "Threads that serve connections; 0: as many as there are processors, at most 4." },
+	{ "max_connections", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_connections), .min = 1,
+	  .max = 1000000, .def = "50000",
+	  .doc = "Connections at most; more are answered 503. Each takes a file descriptor, so the "
+		 "limit of those may be lower, which the log tells at the start." },
+	{ "max_connections_per_address", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_per_address),
+	  .min = 0, .max = 1000000, .def = "0",
+	  .doc = "Connections of one address at most, more are answered 503; 0: no limit. Stations "
+		 "behind one gateway share its address." },
+	{ "max_handshakes", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_handshakes), .min = 1,
+	  .max = 10000, .def = "256",
+	  .doc = "Connections of one thread that may be in their opening handshake; others wait "
+		 "unaccepted in the backlog." },
+	{ "accept_rate", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(accept_rate), .min = 0,
+	  .max = 1000000, .def = "0",
+	  .doc = "Connections accepted a second; others wait in the backlog. 0: as fast as "
+		 "handshakes end." },
+	{ "handshake_timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(handshake_timeout_ms),
+	  .min = 500, .max = 120000, .def = "10s",
+	  .doc = "How long a connection may take until it is a WebSocket." },
+	{ "close_timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(close_timeout_ms),
+	  .min = 500, .max = 60000, .def = "5s",
+	  .doc = "How long a station may take to answer our close before the connection is cut." },
+	{ "max_message", OCPPD_CONF_SIZE, OCPPD_RELOADABLE, AT(max_message), .min = 1024,
+	  .max = 67108864, .def = "1MiB",
+	  .doc = "The largest message a station may send; beyond it the connection is closed "
+		 "with 1009." },
+	{ "max_outbound", OCPPD_CONF_SIZE, OCPPD_RELOADABLE, AT(max_outbound), .min = 65536,
+	  .max = 268435456, .def = "4MiB",
+	  .doc = "Bytes that may wait to be sent to one station; beyond it the connection is "
+		 "closed." },
+	{ "max_outbound_messages", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_outbound_count),
+	  .min = 8, .max = 100000, .def = "256",
+	  .doc = "Messages that may wait to be sent to one station; beyond it the connection is "
+		 "closed." },
+	{ "max_undrained", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_undrained), .min = 64,
+	  .max = 1000000, .def = "16384",
+	  .doc = "Messages a thread may be ahead of the core before it reads more slowly." },
+	{ "ping_interval", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(ping_interval_ms), .min = 0,
+	  .max = 86400000, .def = "60s",
+	  .doc = "A connection that is silent for so long is sent a WebSocket ping; 0s: never. The "
+		 "quirk option `ping=off` spares a station." },
+	{ "idle_floor", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE, AT(idle_floor_s), .min = 1,
+	  .max = 604800, .def = "300s",
+	  .doc = "A connection without any frame is given up after this time, or three times the "
+		 "heartbeat interval the station was told, whichever is longer." },
+	{ "tcp_user_timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(tcp_user_timeout_ms),
+	  .min = 0, .max = 3600000, .def = "60s",
+	  .doc = "How long sent data may stay unacknowledged before the system ends the "
+		 "connection; 0s: the system's own limit. For connections accepted from then on." },
+	{ "missing_subprotocol", OCPPD_CONF_ENUM, OCPPD_RELOADABLE, AT(missing_subprotocol),
+	  .def = "assume16-if-known", .one_of = missing_subprotocol,
+	  .doc = "What becomes of a station that names no subprotocol: a known one is taken as OCPP "
+		 "1.6, or it is refused." },
+};
+
+const struct options *
+transport_options(void)
+{
+	static const struct options table = { OCPPD_TABLE(rows) };
+
+	return &table;
+}
