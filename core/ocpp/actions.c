@@ -26,6 +26,7 @@ row_unref(struct action_row *row)
 	free(row->name);
 	schema_free(row->req);
 	schema_free(row->conf);
+	free(row->text_count);
 	free(row);
 }
 
@@ -37,7 +38,8 @@ row_fill(struct action_row *row, const struct ocppd_action *action, struct ocppd
 
 	row->protocol = str_dup(action->protocol);
 	row->name = str_dup(action->name);
-	if (row->protocol == NULL || row->name == NULL)
+	row->text_count = calloc(1, sizeof(*row->text_count));
+	if (row->protocol == NULL || row->name == NULL || row->text_count == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	fields.rows.items = action->req.items;
 	fields.rows.count = action->req.count;
@@ -129,6 +131,12 @@ row_add(struct actions *actions, struct ocppd_host *host, const struct ocppd_act
 	}
 	actions->rows[actions->row_count++] = row;
 	return 0;
+}
+
+bool
+action_text_due(const struct action_row *row, uint64_t every)
+{
+	return (*row->text_count)++ % every == 0;
 }
 
 /* ---- Tables ------------------------------------------------------------------------------- */

@@ -30,7 +30,7 @@ struct action_row {
 	/* Core thread. */
 	struct ocppd_host *host;           /* NULL once its module detached */
 	const struct ocppd_action *action; /* the module's; with host */
-	uint64_t text_count;               /* answers given as text: which are checked */
+	uint64_t *text_count;              /* answers given as text: which are checked */
 };
 
 struct action_word {
@@ -60,6 +60,9 @@ const struct action_row *action_find(const struct action_table *table, const cha
 				     const char *name, uint32_t direction);
 const struct action_word *action_word_find(const struct action_table *table, const char *protocol,
 					   const char *name);
+
+/* Counts an answer given as text: whether it is one to be checked. Core thread. */
+bool action_text_due(const struct action_row *row, uint64_t every);
 
 /* The registry. Core thread. */
 struct actions {

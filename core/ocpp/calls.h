@@ -19,7 +19,6 @@ struct action_table;
 struct conn;
 struct inbound;
 struct ocppd_station;
-struct station_calls;
 
 /*
  * PREPARING  the owner's prepare has not ended yet.
@@ -43,7 +42,7 @@ struct ocppd_outcall {
 	uint32_t result;          /* OCPPD_RES_*, once ENDED */
 	bool is_prepared;         /* prepare passed: `completed` is due */
 	bool is_preparing;        /* prepare has not said its last word: the handle must live */
-	bool is_answered;         /* the asker heard already */
+	bool is_told;             /* the asker heard, or is gone */
 	bool is_listed;           /* on calls.done */
 	struct ocppd_host *asker; /* NULL once it stopped */
 	struct ocppd_host *owner; /* NULL once it stopped */
@@ -75,9 +74,31 @@ struct ocppd_outcall {
 
 #define OUTCALL_MAGIC 0x4f4f5554u
 
+/* Of a station that was sent something. */
+#define LATE_IDS 4
+struct station_calls {
+	struct ocpp *ocpp;
+	struct ocppd_station *station;
+	struct ocppd_timer *timer; /* the next deadline of any kind; NULL while there is none */
+	TAILQ_HEAD(, ocppd_outcall) waiting;
+	LIST_HEAD(, ocppd_outcall) all; /* not ended */
+	uint32_t count;                 /* of all */
+	uint32_t timeouts;              /* in a row (B10) */
+	uint32_t late_at;
+	bool is_flying;               /* a CALL is out, though who asked may be gone */
+	bool has_closed;              /* closed_mono_us counts */
+	struct ocppd_outcall *flying; /* NULL: cancelled since */
+	int64_t sent_us;
+	int64_t deadline_mono_us;
+	int64_t ended_mono_us; /* when the last one ended: the gap of C09 */
+	int64_t closed_mono_us;
+	char flying_id[OUTCALL_ID_SIZE];
+	char late_ids[LATE_IDS][OUTCALL_ID_SIZE]; /* timed out: answers may come yet (C07) */
+};
+
 struct calls {
 	TAILQ_HEAD(, ocppd_outcall) done;
-	uint32_t busy_count; /* not yet told to both sides */
+	uint32_t busy_count; /* those whose asker has not heard */
 	bool is_posted;
 };
 
@@ -92,5 +113,27 @@ void calls_gone(struct ocpp *ocpp, struct ocppd_station *station);
 /* Draining: what waits ends as CANCELLED. */
 void calls_drain(struct ocpp *ocpp);
 void station_calls_free(struct ocppd_station *station);
+
+/* ---- Between calls.c (queue, flight, end) and outcall.c (request, prepare) ------------------ */
+
+/* The station's, made at first. NULL: out of memory. */
+struct station_calls *station_calls_get(struct ocpp *ocpp, struct ocppd_station *station);
+/* Enters a new call: it is PREPARING. */
+void outcall_enter(struct ocpp *ocpp, struct station_calls *calls, struct ocppd_outcall *call);
+/* Leaves without a word: prepare refused at once. Frees it. */
+void outcall_drop(struct ocpp *ocpp, struct ocppd_outcall *call);
+/* Joins the queue; goes at once if nothing is in the way. */
+void outcall_queue(struct ocpp *ocpp, struct ocppd_outcall *call);
+/* The result is known; both sides are told after the current callback. */
+void outcall_end(struct ocpp *ocpp, struct ocppd_outcall *call, uint32_t result);
+/* An ended call's owner is to be told after all: prepare passed late. */
+void outcall_tell_owner(struct ocpp *ocpp, struct ocppd_outcall *call);
+void outcall_free(struct ocppd_outcall *call);
+/* Texts are copied; details are taken. Without memory some stay empty. */
+void outcall_set_error(struct ocppd_outcall *call, const char *code, const char *text,
+		       struct json_object *details);
+void outcall_add_warning(struct ocppd_outcall *call, const char *text);
+/* The protocol forbids the action in the station's registration. */
+bool outcall_is_forbidden(const struct ocppd_outcall *call);
 
 #endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The reply memory (quirk C03): answers to actions flagged OCPPD_ACTION_ONCE, across connections.
+ * One store for all stations, bounded in bytes, a number for each, and an age; the oldest go first.
+ */
+#include "base/text.h"
+#include "ocpp/floor.h"
+
+static size_t
+reply_size(const struct reply *reply)
+{
+	return sizeof(*reply) + reply->len + strlen(reply->id) + 1;
+}
+
+static void
+reply_drop(struct ocpp *ocpp, struct reply *reply)
+{
+	TAILQ_REMOVE(&ocpp->router.replies, reply, by_age);
+	TAILQ_REMOVE(&reply->station->replies, reply, by_station);
+	reply->station->reply_count--;
+	ocpp->router.reply_bytes -= reply_size(reply);
+	free(reply);
+}
+
+/* Drops what is too old, and the oldest until `more` bytes fit. */
+static void
+make_room(struct ocpp *ocpp, size_t more)
+{
+	int64_t oldest_us = clock_mono_us(&ocpp->core->clock) - REPLY_AGE_MAX_US;
+	struct reply *reply;
+
+	while ((reply = TAILQ_FIRST(&ocpp->router.replies)) != NULL) {
+		if (reply->time_mono_us >= oldest_us &&
+		    ocpp->router.reply_bytes + more <= (size_t)ocpp->conf.reply_memory)
+			return;
+		reply_drop(ocpp, reply);
+	}
+}
+
+void
+reply_keep(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message,
+	   struct outbound *answer)
+{
+	size_t id_size = strlen(message->id) + 1;
+	struct reply *reply;
+	size_t len;
+	const char *text = outbound_text(answer, &len);
+	size_t size = sizeof(*reply) + len + id_size;
+
+	if (text == NULL || size > (size_t)ocpp->conf.reply_memory)
+		return;
+	if (station->reply_count >= REPLIES_PER_STATION)
+		reply_drop(ocpp, TAILQ_FIRST(&station->replies));
+	make_room(ocpp, size);
+	reply = malloc(size);
+	if (reply == NULL)
+		return;
+	reply->station = station;
+	reply->hash = message->payload_hash;
+	reply->time_mono_us = clock_mono_us(&ocpp->core->clock);
+	reply->len = len;
+	reply->id = reply->text + len;
+	memcpy(reply->text, text, len);
+	memcpy(reply->id, message->id, id_size);
+	TAILQ_INSERT_TAIL(&ocpp->router.replies, reply, by_age);
+	TAILQ_INSERT_TAIL(&station->replies, reply, by_station);
+	station->reply_count++;
+	ocpp->router.reply_bytes += size;
+}
+
+struct outbound *
+reply_find(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message,
+	   int64_t *ret_age_us)
+{
+	int64_t now_us = clock_mono_us(&ocpp->core->clock);
+	struct reply *reply;
+
+	TAILQ_FOREACH (reply, &station->replies, by_station) {
+		if (reply->hash != message->payload_hash || !str_eq(reply->id, message->id) ||
+		    now_us - reply->time_mono_us > REPLY_AGE_MAX_US)
+			continue;
+		*ret_age_us = now_us - reply->time_mono_us;
+		return outbound_copy(reply->text, reply->len);
+	}
+	return NULL;
+}
+
+void
+replies_fini(struct ocpp *ocpp)
+{
+	struct reply *reply;
+
+	while ((reply = TAILQ_FIRST(&ocpp->router.replies)) != NULL)
+		reply_drop(ocpp, reply);
+}
