@@ -57,8 +57,8 @@ struct loop {
 	struct event *wake;
 	struct event *alarm;
 	int wake_fd;
-	pthread_t thread;
-	int64_t armed_us; /* what the alarm is set to, or -1 */
+	_Atomic pthread_t thread; /* the core thread */
+	int64_t armed_us;         /* what the alarm is set to, or -1 */
 	bool is_breaking;
 	bool is_flooded; /* said so in the log */
 	uint32_t ran;    /* callbacks of descriptors and signals */
@@ -125,10 +125,17 @@ take_inbox(struct loop *loop)
 	}
 }
 
+static bool
+is_own_thread(struct loop *loop)
+{
+	return pthread_equal(atomic_load_explicit(&loop->thread, memory_order_relaxed),
+			     pthread_self()) != 0;
+}
+
 static int
 post_new(struct loop *loop, const struct post *like)
 {
-	bool is_own = pthread_equal(loop->thread, pthread_self());
+	bool is_own = is_own_thread(loop);
 	struct post *post = is_own ? list_pop(&loop->spare) : NULL;
 	uint64_t one = 1;
 	int r;
@@ -325,7 +332,7 @@ loop_run(struct ocppd_core *core)
 	struct loop *loop = core->loop;
 	int r = 0;
 
-	loop->thread = pthread_self();
+	atomic_store_explicit(&loop->thread, pthread_self(), memory_order_relaxed);
 	while (!loop->is_breaking && r >= 0)
 		r = turn(core, true);
 	loop->is_breaking = false;
@@ -342,7 +349,7 @@ loop_break(struct ocppd_core *core)
 bool
 loop_is_core_thread(const struct ocppd_core *core)
 {
-	return pthread_equal(core->loop->thread, pthread_self()) != 0;
+	return is_own_thread(core->loop);
 }
 
 struct event_base *
@@ -545,7 +552,7 @@ loop_init(struct ocppd_core *core, struct ocppd_error *err)
 	chain_init(&loop->inbox, 0);
 	loop->ready.tail = &loop->ready.head;
 	loop->spare.tail = &loop->spare.head;
-	loop->thread = pthread_self();
+	atomic_init(&loop->thread, pthread_self());
 	loop->armed_us = -1;
 	atomic_init(&loop->is_asleep, false);
 	LIST_INIT(&loop->signals);
