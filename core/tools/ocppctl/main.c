@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * ocppctl: the operator's command. Learns from the daemon what it can do, makes a request of its
+ * arguments, shows the answer, and ends with a status that tells scripts the outcome.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+
+#include <ocppd/error.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "complete.h"
+#include "help.h"
+#include "http.h"
+#include "invoke.h"
+#include "spec.h"
+#include "table.h"
+
+#define EXIT_DONE 0
+#define EXIT_USAGE 1
+#define EXIT_UNREACHABLE 2
+#define EXIT_REFUSED 3
+#define EXIT_CALLERROR 4
+#define EXIT_TIMEOUT 5
+#define EXIT_CONFLICT 6
+#define EXIT_NOT_FOUND 7
+#define EXIT_DENIED 8
+#define EXIT_INVALID 9
+
+#define WAIT_S 660 /* longer than the longest time a station can be given */
+#define INPUT_MAX ((size_t)16 * 1024 * 1024)
+#define PAGES_MAX 100000
+
+struct options {
+	const char *url;
+	const char *socket;
+	const char *token;
+	const char *token_file;
+	int64_t wait_s;
+	bool is_json;
+	bool is_help;
+	bool is_version;
+	bool is_complete; /* for the shell's completion */
+};
+
+struct status_exit {
+	uint32_t status;
+	int exit;
+};
+
+static const struct status_exit status_exits[] = {
+	{ 400, EXIT_INVALID },   { 401, EXIT_DENIED },    { 403, EXIT_DENIED },
+	{ 404, EXIT_NOT_FOUND }, { 405, EXIT_NOT_FOUND }, { 409, EXIT_CONFLICT },
+	{ 413, EXIT_INVALID },   { 415, EXIT_INVALID },   { 422, EXIT_INVALID },
+	{ 431, EXIT_INVALID },   { 501, EXIT_NOT_FOUND }, { 502, EXIT_CALLERROR },
+	{ 504, EXIT_TIMEOUT },
+};
+
+static int
+complain(const char *text)
+{
+	(void)fprintf(stderr, "ocppctl: %s\n", text);
+	return EXIT_UNREACHABLE;
+}
+
+static int
+exit_of_status(uint32_t status)
+{
+	if (status < 300)
+		return EXIT_DONE;
+	for (size_t i = 0; i < sizeof(status_exits) / sizeof(status_exits[0]); i++) {
+		if (status_exits[i].status == status)
+			return status_exits[i].exit;
+	}
+	return EXIT_UNREACHABLE; /* 503 and the like: the daemon cannot serve at present */
+}
+
+static int
+exit_of_result(int result)
+{
+	switch (result) {
+	case OCPPD_EINVAL:
+		return EXIT_USAGE;
+	case OCPPD_ERANGE:
+		return EXIT_INVALID;
+	case OCPPD_EDENIED:
+		return EXIT_DENIED;
+	default:
+		return EXIT_UNREACHABLE;
+	}
+}
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+struct text_option {
+	const char *name;
+	size_t offset;
+};
+
+static const struct text_option text_options[] = {
+	{ "--url", offsetof(struct options, url) },
+	{ "--socket", offsetof(struct options, socket) },
+	{ "--token", offsetof(struct options, token) },
+	{ "--token-file", offsetof(struct options, token_file) },
+};
+
+/* Returns how many arguments were used: 0: no option of ours; negative: a value is missing. */
+static int
+read_text_option(struct options *options, char **args, int count)
+{
+	for (size_t i = 0; i < sizeof(text_options) / sizeof(text_options[0]); i++) {
+		const char *name = text_options[i].name;
+		size_t len = strlen(name);
+		char *at = (char *)options + text_options[i].offset;
+		const char *value;
+
+		if (strncmp(args[0], name, len) != 0 ||
+		    (args[0][len] != '\0' && args[0][len] != '='))
+			continue;
+		if (args[0][len] == '\0' && count < 2)
+			return OCPPD_EINVAL;
+		value = args[0][len] == '=' ? args[0] + len + 1 : args[1];
+		memcpy(at, &value, sizeof(value));
+		return args[0][len] == '=' ? 1 : 2;
+	}
+	return 0;
+}
+
+static int
+read_option(struct options *options, char **args, int count)
+{
+	if (strcmp(args[0], "--json") == 0) {
+		options->is_json = true;
+		return 1;
+	}
+	if (strcmp(args[0], "--help") == 0 || strcmp(args[0], "-h") == 0) {
+		options->is_help = true;
+		return 1;
+	}
+	if (strcmp(args[0], "--version") == 0) {
+		options->is_version = true;
+		return 1;
+	}
+	if (strcmp(args[0], "--complete") == 0) {
+		options->is_complete = true;
+		return 1;
+	}
+	if (strcmp(args[0], "--wait") == 0) {
+		if (count < 2 || parse_i64(args[1], 1, 86400, &options->wait_s) < 0)
+			return OCPPD_EINVAL;
+		return 2;
+	}
+	return read_text_option(options, args, count);
+}
+
+/* Options stand before the command; --json, --help, --url and so on are also found behind it.
+ * Leaves the other arguments, in order, in args; returns their number or negative. */
+static int
+read_options(struct options *options, char **args, int count)
+{
+	bool has_command = false;
+	int kept = 0;
+
+	for (int i = 0; i < count;) {
+		int used = 0;
+
+		if (options->is_complete) {
+			args[kept++] = args[i++];
+			continue;
+		}
+		if (strcmp(args[i], "--") == 0 && has_command) {
+			while (i < count)
+				args[kept++] = args[i++];
+			break;
+		}
+		used = read_option(options, args + i, count - i);
+		if (used < 0) {
+			(void)fprintf(stderr, "ocppctl: %s needs a value\n", args[i]);
+			return used;
+		}
+		if (used == 0 && !has_command && args[i][0] == '-') {
+			(void)fprintf(stderr, "ocppctl: unknown option %s\n", args[i]);
+			return OCPPD_EINVAL;
+		}
+		if (used == 0) {
+			has_command = true;
+			args[kept++] = args[i++];
+		}
+		i += used;
+	}
+	return kept;
+}
+
+/* The whole of a stream, NULL on failure. */
+static char *
+read_stream(FILE *stream)
+{
+	struct buf text = { 0 };
+	char data[4096];
+	size_t n;
+
+	while ((n = fread(data, 1, sizeof(data), stream)) > 0 && text.len <= INPUT_MAX)
+		buf_add(&text, data, n);
+	if (ferror(stream) != 0 || text.len > INPUT_MAX || text.error < 0 ||
+	    (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)) {
+		buf_fini(&text);
+		return NULL;
+	}
+	buf_add_str(&text, "");
+	return text.data == NULL ? str_dup("") : buf_steal(&text);
+}
+
+static char *
+read_input(void)
+{
+	return read_stream(stdin);
+}
+
+static char *
+read_token(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	char *text;
+
+	if (file == NULL)
+		return NULL;
+	text = read_stream(file);
+	(void)fclose(file);
+	if (text != NULL)
+		text[strcspn(text, "\r\n")] = '\0';
+	return text;
+}
+
+static int
+server_init(struct http_server *server, const struct options *options, struct ocppd_error *err)
+{
+	const char *url = options->url != NULL ? options->url : getenv("OCPPD_URL");
+	const char *socket = options->socket;
+	const char *token = options->token != NULL ? options->token : getenv("OCPPD_TOKEN");
+	struct buf path = { 0 };
+	int r;
+
+	memset(server, 0, sizeof(*server));
+	server->timeout_ms = options->wait_s * 1000;
+	if (socket == NULL && options->url == NULL)
+		socket = getenv("OCPPD_SOCKET");
+	if (socket == NULL && url == NULL)
+		socket = OCPPD_CONTROL_SOCKET;
+	if (socket != NULL) {
+		buf_printf(&path, "unix:%s", socket);
+		r = path.error < 0 ? path.error : http_server_parse(path.data, server, err);
+		buf_fini(&path);
+	} else {
+		r = http_server_parse(url, server, err);
+	}
+	if (r < 0)
+		return r;
+	if (options->token_file != NULL) {
+		server->token = read_token(options->token_file);
+		if (server->token == NULL)
+			return ocppd_error_set(err, OCPPD_EINVAL, "cannot read %s: errno %d",
+					       options->token_file, errno);
+	} else if (token != NULL && *token != '\0') {
+		server->token = str_dup(token);
+	}
+	if (server->token != NULL && strpbrk(server->token, "\r\n") != NULL)
+		return ocppd_error_set(err, OCPPD_EINVAL, "the token holds a line break");
+	return 0;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------- */
+
+static uint32_t
+terminal_width(void)
+{
+	struct winsize size;
+
+	if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
+		return 0;
+	return size.ws_col;
+}
+
+static void
+print_json(struct json_object *value)
+{
+	const char *text = json_object_to_json_string_ext(
+		value,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	(void)printf("%s\n", text);
+}
+
+/* A problem, for people: one line. */
+static void
+print_problem(uint32_t status, struct json_object *body)
+{
+	const char *detail = member_text(body, "detail");
+	const char *code = member_text(member(body, "error"), "code");
+	struct json_object *findings = member(body, "findings");
+
+	if (detail == NULL)
+		detail = member_text(body, "title");
+	if (detail == NULL)
+		(void)fprintf(stderr, "ocppctl: the daemon answered with status %u\n", status);
+	else if (code != NULL)
+		(void)fprintf(stderr, "ocppctl: %s (%s)\n", detail, code);
+	else
+		(void)fprintf(stderr, "ocppctl: %s\n", detail);
+	for (size_t i = 0; json_object_is_type(findings, json_type_array) &&
+			   i < json_object_array_length(findings);
+	     i++)
+		(void)fprintf(stderr, "  %s\n",
+			      json_object_get_string(json_object_array_get_idx(findings, i)));
+}
+
+static void
+print_warnings(struct json_object *body)
+{
+	struct json_object *warnings = member(body, "warnings");
+
+	for (size_t i = 0; json_object_is_type(warnings, json_type_array) &&
+			   i < json_object_array_length(warnings);
+	     i++)
+		(void)fprintf(stderr, "ocppctl: warning: %s\n",
+			      json_object_get_string(json_object_array_get_idx(warnings, i)));
+}
+
+/* Whether the answer says yes: by the description, for commands that a station may refuse. */
+static int
+exit_of_body(const struct command *command, struct json_object *body)
+{
+	const char *path = member_text(command->success, "member");
+	struct json_object *values = member(command->success, "values");
+	struct json_object *found;
+
+	if (path == NULL || !json_object_is_type(values, json_type_array))
+		return EXIT_DONE;
+	found = table_value(body, path, strlen(path));
+	if (found == NULL)
+		return EXIT_DONE;
+	for (size_t i = 0; i < json_object_array_length(values); i++) {
+		if (json_object_equal(json_object_array_get_idx(values, i), found) != 0)
+			return EXIT_DONE;
+	}
+	return EXIT_REFUSED;
+}
+
+/* What the command is about, without its wrapping: `response` where success is judged by
+ * `response.status`. */
+static struct json_object *
+subject_of(const struct command *command, struct json_object *body)
+{
+	const char *path = member_text(command->success, "member");
+	struct json_object *found;
+
+	if (path == NULL)
+		return body;
+	found = table_value(body, path, strcspn(path, "."));
+	return json_object_is_type(found, json_type_object) ? found : body;
+}
+
+static void
+print_answer(const struct options *options, const struct command *command, struct json_object *body)
+{
+	struct json_object *items = member(body, "items");
+	struct buf out = { 0 };
+
+	if (body == NULL)
+		return;
+	if (options->is_json) {
+		print_json(body);
+		return;
+	}
+	print_warnings(body);
+	if (command->columns == NULL) {
+		print_json(subject_of(command, body));
+		return;
+	}
+	if (json_object_is_type(items, json_type_array))
+		table_print(&out, items, command->columns, terminal_width());
+	else
+		table_print_one(&out, body, command->columns);
+	if (out.error == 0 && out.len > 0)
+		(void)fwrite(out.data, 1, out.len, stdout);
+	buf_fini(&out);
+}
+
+static struct json_object *
+body_parse(const struct reply *reply)
+{
+	struct json_tokener *tokener;
+	struct json_object *body = NULL;
+
+	if (reply->body.len == 0 || reply->body.len > INT32_MAX - 1)
+		return NULL;
+	tokener = json_tokener_new();
+	if (tokener == NULL)
+		return NULL;
+	body = json_tokener_parse_ex(tokener, reply->body.data, (int)reply->body.len);
+	if (json_tokener_get_error(tokener) != json_tokener_success) {
+		(void)json_object_put(body);
+		body = NULL;
+	}
+	json_tokener_free(tokener);
+	return body;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------ */
+
+/* One request. The exit status; ret_body is the caller's, NULL if there was none. */
+static int
+call(const struct http_server *server, const struct http_request *request, uint32_t *ret_status,
+     struct json_object **ret_body)
+{
+	struct ocppd_error err = { 0 };
+	struct reply reply = { 0 };
+	int status = EXIT_DONE;
+	int r;
+
+	*ret_body = NULL;
+	r = http_call(server, request, &reply, &err);
+	if (r < 0) {
+		(void)complain(err.text);
+		status = exit_of_result(r == OCPPD_EINVAL ? OCPPD_EIO : r);
+		goto out;
+	}
+	*ret_status = reply.status;
+	*ret_body = body_parse(&reply);
+	status = exit_of_status(reply.status);
+	if (reply.status < 300 && reply.body.len > 0 && *ret_body == NULL &&
+	    request->on_event == NULL)
+		status = complain("the daemon's answer is not JSON");
+out:
+	reply_fini(&reply);
+	return status;
+}
+
+static int
+fetch_spec(const struct http_server *server, struct spec *ret_spec)
+{
+	struct http_request request = { .method = "GET", .path = "/v1/openapi.json" };
+	struct json_object *body = NULL;
+	uint32_t http_status = 0;
+	int status = call(server, &request, &http_status, &body);
+
+	if (status == EXIT_DONE) {
+		if (spec_init(ret_spec, body) == 0)
+			return EXIT_DONE;
+		return complain("what answers there does not describe itself as ocppd does");
+	}
+	if (http_status != 0)
+		print_problem(http_status, body);
+	(void)json_object_put(body);
+	return status;
+}
+
+/* Lines of server-sent events: what follows `data: `. */
+static int
+on_event(struct buf *body, void *arg)
+{
+	size_t at = 0;
+
+	(void)arg;
+	while (at < body->len) {
+		const char *line = body->data + at;
+		const char *end = memchr(line, '\n', body->len - at);
+
+		if (end == NULL)
+			break;
+		if (end - line > 6 && strncmp(line, "data: ", 6) == 0)
+			(void)printf("%.*s\n", (int)(end - line) - 6, line + 6);
+		at += (size_t)(end - line) + 1;
+	}
+	(void)fflush(stdout);
+	memmove(body->data, body->data + at, body->len - at);
+	body->len -= at;
+	return ferror(stdout) != 0 ? OCPPD_EIO : 0;
+}
+
+/* The path of the page behind `next`. */
+static char *
+page_path(const char *path, const char *next)
+{
+	struct buf out = { 0 };
+
+	buf_add_str(&out, path);
+	buf_add_char(&out, strchr(path, '?') == NULL ? '?' : '&');
+	buf_add_str(&out, "after=");
+	for (; *next != '\0'; next++)
+		buf_printf(&out, "%%%02X", (unsigned char)*next);
+	return buf_steal(&out);
+}
+
+/* Moves the items of a page behind those there are. */
+static int
+items_append(struct json_object *to, struct json_object *from)
+{
+	struct json_object *items = member(to, "items");
+	struct json_object *more = member(from, "items");
+
+	if (!json_object_is_type(items, json_type_array) ||
+	    !json_object_is_type(more, json_type_array))
+		return OCPPD_EINVAL;
+	for (size_t i = 0; i < json_object_array_length(more); i++) {
+		struct json_object *item = json_object_get(json_object_array_get_idx(more, i));
+
+		if (json_object_array_add(items, item) != 0) {
+			(void)json_object_put(item);
+			return OCPPD_ENOMEM;
+		}
+	}
+	json_object_object_del(to, "next");
+	if (member(from, "next") != NULL)
+		return json_object_object_add(to, "next", json_object_get(member(from, "next")));
+	return 0;
+}
+
+/* Reads the pages that follow, so that a list is shown whole. */
+static int
+follow_pages(const struct http_server *server, const char *path, struct json_object *body)
+{
+	for (int page = 0; page < PAGES_MAX; page++) {
+		const char *next = member_text(body, "next");
+		struct http_request request = { .method = "GET" };
+		struct json_object *more = NULL;
+		uint32_t http_status = 0;
+		char *page_url;
+		int status;
+
+		if (next == NULL)
+			break;
+		page_url = page_path(path, next);
+		if (page_url == NULL)
+			return complain("out of memory");
+		request.path = page_url;
+		status = call(server, &request, &http_status, &more);
+		free(page_url);
+		if (status != EXIT_DONE && http_status != 0)
+			print_problem(http_status, more);
+		if (status == EXIT_DONE && items_append(body, more) < 0)
+			status = complain("the daemon's pages do not fit together");
+		(void)json_object_put(more);
+		if (status != EXIT_DONE)
+			return status;
+	}
+	return EXIT_DONE;
+}
+
+static int
+run_command(const struct http_server *server, const struct options *options,
+	    const struct command *command, const struct invocation *invocation)
+{
+	struct http_request request = { .method = invocation->method,
+					.path = invocation->path,
+					.body = invocation->body };
+	struct json_object *body = NULL;
+	uint32_t http_status = 0;
+	int status;
+
+	if (json_object_get_boolean(member(command->operation, "x-stream")))
+		request.on_event = on_event;
+	status = call(server, &request, &http_status, &body);
+	if (status == EXIT_DONE && invocation->is_list_whole)
+		status = follow_pages(server, invocation->path, body);
+	if (status == EXIT_DONE) {
+		print_answer(options, command, body);
+		status = exit_of_body(command, body);
+	} else if (http_status >= 300) {
+		if (options->is_json && body != NULL)
+			print_json(body);
+		/* A state of health that is no good is an answer, not a mishap. */
+		else if (member_text(body, "detail") == NULL && body != NULL)
+			print_json(body);
+		else
+			print_problem(http_status, body);
+		print_warnings(body);
+	}
+	(void)json_object_put(body);
+	return status;
+}
+
+/* ---- Commands ------------------------------------------------------------------------------ */
+
+static int
+print_out(struct buf *out)
+{
+	int status = EXIT_DONE;
+
+	if (out->error < 0)
+		status = complain("out of memory");
+	else if (out->len > 0)
+		(void)fwrite(out->data, 1, out->len, stdout);
+	buf_fini(out);
+	return status;
+}
+
+static int
+unknown_command(const struct spec *spec, const char *word)
+{
+	const char *nearest = NULL;
+	const char **words = calloc(spec->count + 1, sizeof(*words));
+
+	if (words != NULL) {
+		for (size_t i = 0; i < spec->count; i++)
+			words[i] = spec->commands[i].words;
+		nearest = str_nearest(word, words, spec->count);
+	}
+	if (nearest != NULL)
+		(void)fprintf(stderr, "ocppctl: unknown command %s; did you mean %s?\n", word,
+			      nearest);
+	else
+		(void)fprintf(stderr, "ocppctl: unknown command %s; see: ocppctl help\n", word);
+	free(words);
+	return EXIT_USAGE;
+}
+
+/* words: those behind `help`, or of a command with --help. */
+static int
+run_help(const struct spec *spec, char **words, size_t count)
+{
+	struct buf out = { 0 };
+	const struct command *command;
+	const char *choice = NULL;
+	size_t used = 0;
+
+	if (count == 0) {
+		help_usage(&out);
+		buf_add_str(&out, "\nCommands:\n");
+		help_commands(&out, spec);
+		return print_out(&out);
+	}
+	command = spec_match(spec, words, count, &used);
+	if (command == NULL)
+		return unknown_command(spec, words[0]);
+	/* Of what follows, one may be the choice that the body depends on. */
+	for (size_t i = used; i < count && choice == NULL; i++) {
+		if (spec_body(spec, command, words[i]) != NULL &&
+		    spec_body_parameter(command) != NULL)
+			choice = words[i];
+	}
+	help_command(&out, spec, command, choice);
+	return print_out(&out);
+}
+
+static int
+run(const struct http_server *server, const struct options *options, char **words, size_t count)
+{
+	struct invocation invocation = { .path = NULL };
+	struct ocppd_error err = { 0 };
+	struct spec spec;
+	const struct command *command;
+	size_t used = 0;
+	int status = fetch_spec(server, &spec);
+	int r;
+
+	if (status != EXIT_DONE)
+		return status;
+	if (options->is_help || strcmp(words[0], "help") == 0) {
+		size_t skip = strcmp(words[0], "help") == 0 ? 1 : 0;
+
+		status = run_help(&spec, words + skip, count - skip);
+		goto out;
+	}
+	command = spec_match(&spec, words, count, &used);
+	if (command == NULL) {
+		status = unknown_command(&spec, words[0]);
+		goto out;
+	}
+	r = invocation_init(&invocation, &spec, command, words + used, count - used, read_input,
+			    &err);
+	if (r < 0) {
+		(void)complain(err.text[0] == '\0' ? ocppd_strerror(r) : err.text);
+		status = exit_of_result(r);
+		goto out;
+	}
+	status = run_command(server, options, command, &invocation);
+out:
+	invocation_fini(&invocation);
+	spec_fini(&spec);
+	return status;
+}
+
+/* Candidates for the shell; failures are silent, a completion must not disturb. */
+static int
+run_complete(const struct http_server *server, char **words, size_t count)
+{
+	struct buf out = { 0 };
+	struct spec spec;
+
+	if (fetch_spec(server, &spec) != EXIT_DONE)
+		return EXIT_UNREACHABLE;
+	complete(&out, &spec, server, words, count);
+	spec_fini(&spec);
+	return print_out(&out);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .wait_s = WAIT_S };
+	struct http_server server;
+	struct ocppd_error err = { 0 };
+	struct buf out = { 0 };
+	int count = read_options(&options, argv + 1, argc - 1);
+	int status;
+
+	if (count < 0)
+		return EXIT_USAGE;
+	if (options.is_version) {
+		(void)printf("ocppctl %s\n", OCPPD_VERSION);
+		return EXIT_DONE;
+	}
+	if (count == 0 && !options.is_complete) {
+		help_usage(&out);
+		status = print_out(&out);
+		return options.is_help ? status : EXIT_USAGE;
+	}
+	if (server_init(&server, &options, &err) < 0) {
+		(void)complain(err.text);
+		http_server_fini(&server);
+		return EXIT_USAGE;
+	}
+	if (options.is_complete)
+		status = run_complete(&server, argv + 1, (size_t)count);
+	else
+		status = run(&server, &options, argv + 1, (size_t)count);
+	http_server_fini(&server);
+	if (fflush(stdout) != 0 && status == EXIT_DONE)
+		status = complain("cannot write to standard output");
+	return status;
+}

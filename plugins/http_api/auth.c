@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Tokens and peers. Holds digests only: the tokens themselves stay with the configuration. Never
+ * logs.
+ */
+#include "auth.h"
+
+#include <ocppd/route.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "rows.h"
+
+#define DIGEST_LEN 32
+#define HASH_SCHEME "sha256:"
+#define PEER_GROUPS_MAX 1024
+
+struct token {
+	unsigned char digest[DIGEST_LEN];
+	uint32_t role;
+	char name[64];
+};
+
+struct auth {
+	uint32_t count;
+	struct token tokens[];
+};
+
+static int
+digest_of(const char *text, unsigned char ret_digest[DIGEST_LEN])
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+
+	return SHA256(bytes, strlen(text), ret_digest) == NULL ? OCPPD_ENOMEM : 0;
+}
+
+static int
+nibble(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
+/* `sha256:` and 64 lower-case hex digits: a token that the configuration holds hashed. */
+static int
+digest_parse(const char *hex, unsigned char ret_digest[DIGEST_LEN])
+{
+	if (strlen(hex) != 2 * DIGEST_LEN)
+		return OCPPD_EINVAL;
+	for (size_t i = 0; i < DIGEST_LEN; i++) {
+		int high = nibble(hex[2 * i]);
+		int low = nibble(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return OCPPD_EINVAL;
+		ret_digest[i] = (unsigned char)(high * 16 + low);
+	}
+	return 0;
+}
+
+static bool
+is_hashed(const char *token)
+{
+	return strncmp(token, HASH_SCHEME, strlen(HASH_SCHEME)) == 0;
+}
+
+static int
+token_check(const struct token_conf *token, struct ocppd_error *err)
+{
+	unsigned char digest[DIGEST_LEN];
+
+	if (token->name[0] == '\0' || strlen(token->name) >= sizeof(((struct token *)0)->name))
+		return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
+					  "a token's name has 1 to 63 bytes");
+	if (is_hashed(token->token)) {
+		if (digest_parse(token->token + strlen(HASH_SCHEME), digest) < 0)
+			return ocppd_error_option(
+				err, OCPPD_EINVAL, "tokens",
+				"token %s: sha256: is followed by 64 lower-case hex digits",
+				token->name);
+		return 0;
+	}
+	if (strlen(token->token) < AUTH_TOKEN_MIN)
+		return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
+					  "token %s is shorter than %d characters", token->name,
+					  AUTH_TOKEN_MIN);
+	return 0;
+}
+
+int
+auth_check(const struct ocppd_sections *tokens, struct ocppd_error *err)
+{
+	for (uint32_t i = 0; i < tokens->count; i++) {
+		const struct token_conf *token = ROW_AT(*tokens, i);
+		int r = token_check(token, err);
+
+		if (r < 0)
+			return r;
+		for (uint32_t j = 0; j < i; j++) {
+			const struct token_conf *other = ROW_AT(*tokens, j);
+
+			if (strcmp(other->name, token->name) == 0)
+				return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
+							  "token %s is listed twice", token->name);
+		}
+	}
+	return 0;
+}
+
+static int
+token_fill(struct token *token, const struct token_conf *conf)
+{
+	token->role = conf->role + OCPPD_ROLE_VIEWER;
+	(void)snprintf(token->name, sizeof(token->name), "%s", conf->name);
+	if (is_hashed(conf->token))
+		return digest_parse(conf->token + strlen(HASH_SCHEME), token->digest);
+	return digest_of(conf->token, token->digest);
+}
+
+struct auth *
+auth_new(const struct ocppd_sections *tokens)
+{
+	struct auth *auth = calloc(1, sizeof(*auth) + tokens->count * sizeof(struct token));
+
+	if (auth == NULL)
+		return NULL;
+
+	for (uint32_t i = 0; i < tokens->count; i++) {
+		if (token_fill(&auth->tokens[i], ROW_AT(*tokens, i)) < 0) {
+			auth_free(auth);
+			return NULL;
+		}
+		auth->count++;
+	}
+	return auth;
+}
+
+void
+auth_free(struct auth *auth)
+{
+	if (auth == NULL)
+		return;
+
+	OPENSSL_cleanse(auth->tokens, auth->count * sizeof(struct token));
+	free(auth);
+}
+
+uint32_t
+auth_count(const struct auth *auth)
+{
+	return auth->count;
+}
+
+int
+auth_token(const struct auth *auth, const char *token, struct auth_peer *ret_peer)
+{
+	unsigned char digest[DIGEST_LEN];
+	const struct token *found = NULL;
+
+	if (digest_of(token, digest) < 0)
+		return OCPPD_EDENIED;
+
+	/* All of them, each in constant time: the time tells nothing about which one was near. */
+	for (uint32_t i = 0; i < auth->count; i++) {
+		if (CRYPTO_memcmp(auth->tokens[i].digest, digest, DIGEST_LEN) == 0)
+			found = &auth->tokens[i];
+	}
+	if (found == NULL)
+		return OCPPD_EDENIED;
+
+	ret_peer->role = found->role;
+	(void)snprintf(ret_peer->user, sizeof(ret_peer->user), "token:%s", found->name);
+	return 0;
+}
+
+static bool
+is_member(int fd, gid_t primary, gid_t wanted)
+{
+	gid_t groups[PEER_GROUPS_MAX];
+	socklen_t len = sizeof(groups);
+
+	if (primary == wanted)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) != 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++) {
+		if (groups[i] == wanted)
+			return true;
+	}
+	return false;
+}
+
+int
+auth_unix(int fd, gid_t socket_group, struct auth_peer *ret_peer)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+		return OCPPD_EIO;
+
+	if (cred.uid == 0 || cred.uid == geteuid())
+		ret_peer->role = OCPPD_ROLE_ADMIN;
+	else if (is_member(fd, cred.gid, socket_group))
+		ret_peer->role = OCPPD_ROLE_OPERATOR;
+	else
+		ret_peer->role = OCPPD_ROLE_NONE;
+	(void)snprintf(ret_peer->user, sizeof(ret_peer->user), "uid:%u", (unsigned int)cred.uid);
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef HTTP_API_H
+#define HTTP_API_H
+
+#include <ocppd/plugin.h>
+
+#include <stdbool.h>
+
+#include "auth.h"
+#include "pending.h"
+#include "routes.h"
+
+struct event_base;
+struct server;
+
+/* Filled by the options table. */
+struct api_conf {
+	uint32_t tcp;
+	uint32_t reserved;
+	const char *address;
+	int64_t port;
+	const char *socket;
+	struct ocppd_sections tokens;
+	int64_t max_connections;
+	int64_t max_headers;
+	int64_t max_body;
+	int64_t max_pending;
+	int64_t request_timeout_ms;
+	int64_t idle_timeout_ms;
+	int64_t stop_timeout_ms;
+};
+
+/* The module's context. */
+#define API_MAGIC 0x49504148u
+struct api {
+	uint32_t magic;
+	struct ocppd_host *host;
+	const struct api_conf *conf;
+	struct auth *auth;
+	struct routes routes;
+	uint64_t generation; /* of the catalogue that routes and openapi show; 0: none yet */
+	struct json_object *openapi;
+	struct server *server;
+	struct pending_list pending;
+	struct ocppd_timer *stop_timer;
+	int64_t denied_mono_us; /* when a refusal was last logged */
+	int64_t denied_count;   /* refusals since */
+};
+
+/* Makes routes anew if the catalogue changed. 0 or OCPPD_ENOMEM. */
+int api_refresh(struct api *api);
+/* Logs a refusal, a few a minute. */
+void api_log_denied(struct api *api, const char *remote, const char *user, uint32_t status);
+
+/* ---- handlers of the module's own routes; ctx is the struct api -------------------------- */
+typedef void route_fn(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+route_fn system_health;
+route_fn system_version;
+route_fn system_plugins;
+route_fn system_actions;
+route_fn system_reload;
+route_fn system_backup;
+route_fn command_post;
+route_fn openapi_get;
+
+#endif
