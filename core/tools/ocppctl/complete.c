@@ -42,6 +42,7 @@ static void
 offer_words(struct buf *out, const struct spec *spec, char *const *words, size_t count)
 {
 	struct buf begun = { 0 };
+	char *last = NULL;
 
 	for (size_t i = 0; i + 1 < count; i++)
 		buf_printf(&begun, "%s ", words[i]);
@@ -54,10 +55,13 @@ offer_words(struct buf *out, const struct spec *spec, char *const *words, size_t
 			continue;
 		at += len;
 		word = str_ndup(at, strcspn(at, " "));
-		if (word != NULL)
+		/* In order of words, so equal ones follow each other. */
+		if (word != NULL && (last == NULL || strcmp(last, word) != 0))
 			offer(out, words[count - 1], word, "");
-		free(word);
+		free(last);
+		last = word;
 	}
+	free(last);
 	if (count == 1)
 		offer(out, words[0], "help", "");
 	buf_fini(&begun);
