@@ -5,7 +5,7 @@
 
 /*
  * The reported state of a connector changed; published by `stations` after it is durable:
- * {stationId, connectorId, evseId, status, errorCode?, info?, vendorId?, vendorErrorCode?,
+ * {stationId, connectorId, status, errorCode?, info?, vendorId?, vendorErrorCode?,
  * timestamp}. connectorId 0 is the station as a whole.
  */
 #define OCPPD_EVENT_CONNECTOR_STATUS "connector.status"

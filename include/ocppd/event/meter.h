@@ -5,7 +5,7 @@
 
 /*
  * Meter readings, published by `transactions` after they are durable:
- * {stationId, connectorId, evseId, transactionId?, meterValue: [{timestamp, sampledValue: [{value,
+ * {stationId, connectorId, transactionId?, meterValue: [{timestamp, sampledValue: [{value,
  * context?, format?, measurand?, phase?, location?, unit?}]}]}, in OCPP's words; what the station
  * left to the default is left out.
  */

@@ -8,15 +8,15 @@
  * those of GET /v1/transactions/{transactionId}; times are RFC 3339.
  */
 
-/* {transactionId, stationId, connectorId, evseId, idTag, status, startTimestamp, meterStart,
+/* {transactionId, stationId, connectorId, idTag, status, startTimestamp, meterStart,
  *  reservationId?, flags: [word]} */
 #define OCPPD_EVENT_TRANSACTION_STARTED "transaction.started"
 
 /* Flags of a transaction under way changed (stale, suspended): {transactionId, stationId,
- *  connectorId, evseId, idTag, flags: [word]} */
+ *  connectorId, idTag, flags: [word]} */
 #define OCPPD_EVENT_TRANSACTION_UPDATED "transaction.updated"
 
-/* {transactionId, stationId, connectorId?, evseId?, idTag?, startTimestamp?, meterStart?,
+/* {transactionId, stationId, connectorId?, idTag?, startTimestamp?, meterStart?,
  *  stopTimestamp, meterStop, stopReason, energyWh?, flags: [word]}; an orphan lacks what only a
  *  start tells. */
 #define OCPPD_EVENT_TRANSACTION_STOPPED "transaction.stopped"

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The way of a question: tags of the configuration, cache, table, then the authorizers one after
+ * the other, each with a deadline. Owns the questions under way. Answers at once where nothing
+ * must be waited for, and exactly once in any case.
+ */
+#include "id_tags.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One question that could not be answered at once. */
+struct question {
+	struct id_tags *ctx;
+	struct ocppd_host *asker;
+	ocppd_auth_fn *fn;
+	void *arg;
+	struct ocppd_station *station;
+	struct ask *ask; /* under way, or NULL */
+	struct ocppd_timer *deadline;
+	uint64_t generation; /* of the table, when the read began */
+	uint32_t purpose;
+	uint32_t link;                   /* the next authorizer, by its place in the chain */
+	char token[OCPPD_TOKEN_MAX + 1]; /* as presented */
+	char type[64];
+};
+
+/* One link being asked: outlives its question when the deadline passes first. */
+struct ask {
+	struct id_tags *ctx;
+	struct question *question; /* NULL: nobody waits any more */
+	char provider[33];
+};
+
+static int question_walk(struct question *question, struct ocppd_authorization *ret_decision);
+
+static void
+decide(struct ocppd_authorization *ret, uint32_t status, const char *source)
+{
+	uint32_t size = ret->struct_size;
+
+	memset(ret, 0, sizeof(*ret));
+	ret->struct_size = size;
+	ret->status = status;
+	ret->source = source;
+}
+
+static void
+decide_by_tag(struct ocppd_authorization *ret, const struct tag *tag, const char *type,
+	      int64_t now_us)
+{
+	decide(ret, tag_verdict(tag, type, now_us), "id_tags");
+	ret->has_expiry = tag->has_expiry ? 1 : 0;
+	ret->expiry_us = tag->expiry_us;
+	ret->max_active = tag->max_active;
+	ret->parent = tag->parent;
+}
+
+static void
+question_free(struct question *question)
+{
+	if (question == NULL)
+		return;
+	ocppd_timer_free(question->deadline);
+	question->ctx->question_count--;
+	free(question);
+}
+
+static void
+question_answer(struct question *question, int result, const struct ocppd_authorization *decision)
+{
+	struct id_tags *ctx = question->ctx;
+
+	question->fn(question->asker, result, result < 0 ? NULL : decision, question->arg);
+	question_free(question);
+	id_tags_done(ctx);
+}
+
+/* Goes on with the chain and answers, unless a link takes its time. */
+static void
+question_continue(struct question *question)
+{
+	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
+	int r = question_walk(question, &decision);
+
+	if (r != OCPPD_PENDING)
+		question_answer(question, r, &decision);
+}
+
+/* What a failed link counts as. Returns true if that is a decision. */
+static bool
+error_decides(const struct id_tags *ctx, struct ocppd_authorization *ret_decision)
+{
+	if (ctx->conf->authorizer_error == AUTHORIZER_ERROR_NEXT)
+		return false;
+	decide(ret_decision,
+	       ctx->conf->authorizer_error == AUTHORIZER_ERROR_ACCEPT ? OCPPD_AUTH_ACCEPTED
+								      : OCPPD_AUTH_INVALID,
+	       "id_tags");
+	return true;
+}
+
+static void
+warn_failed(const struct id_tags *ctx, const char *provider, int result)
+{
+	OCPPD_WARN(ctx->host, "authorizer.failed", OCPPD_STR("authorizer", provider),
+		   OCPPD_STR("err", ocppd_error_name(result)));
+}
+
+static bool
+is_verdict(const struct ocppd_authorization *decision)
+{
+	return decision != NULL && decision->status >= OCPPD_AUTH_ACCEPTED &&
+	       decision->status <= OCPPD_AUTH_INVALID;
+}
+
+static void
+on_decided(struct ocppd_host *host, int result, const struct ocppd_authorization *decision,
+	   void *arg)
+{
+	struct ask *ask = arg;
+	struct question *question = ask->question;
+	struct id_tags *ctx = ask->ctx;
+	struct ocppd_authorization own = { .struct_size = sizeof(own) };
+
+	(void)host;
+	if (question != NULL) {
+		question->ask = NULL;
+		ocppd_timer_cancel(question->deadline);
+		if (result == 0 && is_verdict(decision)) {
+			own = *decision;
+			own.source = ask->provider;
+			question_answer(question, 0, &own);
+		} else if (result == OCPPD_ENOENT) {
+			question_continue(question);
+		} else {
+			warn_failed(ctx, ask->provider, result);
+			if (error_decides(ctx, &own))
+				question_answer(question, 0, &own);
+			else
+				question_continue(question);
+		}
+	}
+	free(ask);
+	id_tags_done(ctx);
+}
+
+static void
+on_deadline(struct ocppd_host *host, void *arg)
+{
+	struct question *question = arg;
+	struct ocppd_authorization own = { .struct_size = sizeof(own) };
+
+	(void)host;
+	if (question->ask == NULL)
+		return;
+	warn_failed(question->ctx, question->ask->provider, OCPPD_ETIMEDOUT);
+	question->ask->question = NULL;
+	question->ask = NULL;
+	if (error_decides(question->ctx, &own))
+		question_answer(question, 0, &own);
+	else
+		question_continue(question);
+}
+
+struct walk {
+	struct question *question;
+	struct ocppd_authorization *decision;
+	uint32_t at;
+	int result; /* OCPPD_ENOENT: passed on so far */
+};
+
+/* Asks one link. Returns 1 to end the walk. */
+static int
+ask_link(const char *provider, const void *ops, void *self, void *arg)
+{
+	const struct ocppd_authorizer_ops *link = ops;
+	struct walk *walk = arg;
+	struct question *question = walk->question;
+	struct id_tags *ctx = question->ctx;
+	int64_t timeout_ms = ctx->conf->authorizer_timeout_ms;
+	struct ocppd_auth_query query = { sizeof(query),
+					  question->purpose,
+					  question->station,
+					  { question->token,
+					    question->type[0] == '\0' ? NULL : question->type } };
+	struct ask *ask;
+	int r;
+
+	if (walk->at++ < question->link || link->decide == NULL)
+		return 0;
+	question->link = walk->at;
+	ask = calloc(1, sizeof(*ask));
+	if (ask == NULL) {
+		walk->result = OCPPD_ENOMEM;
+		return 1;
+	}
+	ask->ctx = ctx;
+	ask->question = question;
+	snprintf(ask->provider, sizeof(ask->provider), "%s", provider);
+
+	decide(walk->decision, 0, NULL);
+	r = link->decide(self, ctx->host, &query, ocppd_mono_us(ctx->host) + timeout_ms * 1000,
+			 walk->decision, on_decided, ask);
+	if (r == OCPPD_PENDING) {
+		question->ask = ask;
+		ctx->outstanding++;
+		ocppd_timer_set(question->deadline, timeout_ms);
+		walk->result = OCPPD_PENDING;
+		return 1;
+	}
+	free(ask);
+	if (r == 0 && is_verdict(walk->decision)) {
+		walk->decision->source = provider;
+		walk->result = 0;
+		return 1;
+	}
+	if (r == OCPPD_ENOENT)
+		return 0;
+	warn_failed(ctx, provider, r);
+	if (error_decides(ctx, walk->decision)) {
+		walk->result = 0;
+		return 1;
+	}
+	return 0;
+}
+
+/* Walks the links that were not asked yet. 0 with a decision, OCPPD_PENDING, or negative. */
+static int
+question_walk(struct question *question, struct ocppd_authorization *ret_decision)
+{
+	struct walk walk = { question, ret_decision, 0, OCPPD_ENOENT };
+	struct id_tags *ctx = question->ctx;
+
+	if (!ctx->is_stopping)
+		(void)ocppd_service_each(ctx->host, "ocppd.authorizer", 1, ask_link, &walk);
+	if (walk.result != OCPPD_ENOENT)
+		return walk.result;
+
+	decide(ret_decision,
+	       ctx->conf->unknown_tags == 1 ? OCPPD_AUTH_ACCEPTED : OCPPD_AUTH_INVALID, "id_tags");
+	return 0;
+}
+
+static void
+on_tag_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct question *question = arg;
+	struct id_tags *ctx = question->ctx;
+	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
+	struct tag_texts texts;
+	struct tag tag = { 0 };
+
+	if (result < 0) {
+		OCPPD_WARN(host, "tag.unread", OCPPD_STR("err", ocppd_error_name(result)),
+			   OCPPD_STR("text", err == NULL ? NULL : err->text));
+		question_answer(question, result, NULL);
+		return;
+	}
+	if (rows->count > 0) {
+		tag_from_row(rows->values, &texts, &tag);
+	} else {
+		(void)token_fold(question->token, texts.token);
+		tag.token = texts.token;
+	}
+	/* A write in between may have made this reading an old one. */
+	if (question->generation == ctx->generation)
+		id_tags_remember(ctx, &tag);
+
+	if (!tag.is_known) {
+		question_continue(question);
+		return;
+	}
+	decide_by_tag(&decision, &tag, question->type[0] == '\0' ? NULL : question->type,
+		      ocppd_now_us(ctx->host));
+	question_answer(question, 0, &decision);
+}
+
+static struct question *
+question_new(struct id_tags *ctx, const struct ocppd_auth_query *query)
+{
+	struct question *question = calloc(1, sizeof(*question));
+
+	if (question == NULL)
+		return NULL;
+	question->ctx = ctx;
+	ctx->question_count++;
+	question->deadline = ocppd_timer_new(ctx->host, on_deadline, question);
+	if (question->deadline == NULL) {
+		question_free(question);
+		return NULL;
+	}
+	question->station = query->station;
+	question->purpose = query->purpose;
+	question->generation = ctx->generation;
+	snprintf(question->token, sizeof(question->token), "%s", query->token.text);
+	snprintf(question->type, sizeof(question->type), "%s",
+		 query->token.type == NULL ? "" : query->token.type);
+	return question;
+}
+
+static int
+any_link(const char *provider, const void *ops, void *self, void *arg)
+{
+	(void)provider;
+	(void)ops;
+	(void)self;
+	(void)arg;
+	return 1;
+}
+
+/* Starts what takes time: the read of the table, or the chain. */
+static int
+question_start(struct question *question, const char *token, bool is_unknown,
+	       struct ocppd_authorization *ret_decision)
+{
+	struct id_tags *ctx = question->ctx;
+	struct ocppd_value value;
+
+	if (is_unknown)
+		return question_walk(question, ret_decision);
+
+	value = ocppd_value_str(token);
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND, &value, 1, 1,
+				    on_tag_read, question);
+
+	return r < 0 ? r : OCPPD_PENDING;
+}
+
+int
+chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_query *query,
+		struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn, void *arg)
+{
+	struct id_tags *ctx = self;
+	char token[OCPPD_TOKEN_MAX + 1];
+	struct question *question;
+	const struct tag *tag;
+	int r;
+
+	r = token_fold(query->token.text, token);
+	if (r < 0)
+		return r;
+	tag = cache_find(&ctx->fixed, token, 0);
+	if (tag == NULL)
+		tag = cache_find(&ctx->cache, token, ocppd_mono_us(ctx->host));
+	if (tag != NULL && tag->is_known) {
+		decide_by_tag(ret_decision, tag, query->token.type, ocppd_now_us(ctx->host));
+		return 0;
+	}
+	if (tag != NULL &&
+	    ocppd_service_each(ctx->host, "ocppd.authorizer", 1, any_link, NULL) == 0) {
+		decide(ret_decision,
+		       ctx->conf->unknown_tags == 1 ? OCPPD_AUTH_ACCEPTED : OCPPD_AUTH_INVALID,
+		       "id_tags");
+		return 0;
+	}
+	if (ctx->is_stopping || ctx->question_count >= QUESTIONS_MAX)
+		return OCPPD_EBUSY;
+
+	question = question_new(ctx, query);
+	if (question == NULL)
+		return OCPPD_ENOMEM;
+	question->asker = host;
+	question->fn = fn;
+	question->arg = arg;
+	r = question_start(question, token, tag != NULL, ret_decision);
+	if (r != OCPPD_PENDING) {
+		question_free(question);
+		return r;
+	}
+	ctx->outstanding++;
+	return OCPPD_PENDING;
+}

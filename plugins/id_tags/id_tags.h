@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef ID_TAGS_H
+#define ID_TAGS_H
+
+#include <ocppd/json.h>
+#include <ocppd/plugin.h>
+#include <ocppd/service/authorizer.h>
+
+#include "cache.h"
+
+/*
+ * The module's state and the seams between its files: id_tags.c (life, reading and writing the
+ * table), chain.c (questions to authorizers), routes.c (operator API).
+ */
+struct tag_conf { /* an element of the option `tags` */
+	const struct ocppd_node *id_tag;
+	uint32_t status; /* index into tag_status_words */
+	uint32_t reserved;
+	const char *expiry_date;
+	const char *parent_id_tag;
+	int64_t max_active;
+};
+
+struct id_tags_conf {
+	int64_t cache_size;
+	int64_t cache_time_s;
+	int64_t authorizer_timeout_ms;
+	uint32_t unknown_tags;     /* 0: invalid, 1: accept */
+	uint32_t authorizer_error; /* 0: next, 1: invalid, 2: accept */
+	struct ocppd_sections tags;
+};
+
+#define AUTHORIZER_ERROR_NEXT 0
+#define AUTHORIZER_ERROR_INVALID 1
+#define AUTHORIZER_ERROR_ACCEPT 2
+
+struct question;
+
+struct id_tags {
+	struct ocppd_host *host;
+	const struct id_tags_conf *conf;
+	const struct ocppd_storage_ops *storage;
+	void *storage_self;
+	struct cache fixed;   /* tags of the configuration */
+	struct cache cache;   /* what was read from the database */
+	uint64_t generation;  /* rises with every write, so that older reads are not cached */
+	uint32_t outstanding; /* callbacks that will come: stop waits for them */
+	uint32_t question_count;
+	bool is_stopping;
+};
+
+enum {
+	STATEMENT_FIND,
+	STATEMENT_LIST,
+	STATEMENT_PUT,
+	STATEMENT_DELETE,
+};
+
+#define QUESTIONS_MAX 20000 /* under way at a time */
+#define TAG_COLUMNS 7       /* of FIND, LIST and PUT's RETURNING */
+
+extern const char *const tag_status_words[]; /* by TAG_STATUS_* - 1 */
+
+/* A row of the table as a tag whose texts are borrowed from the row, copied to `texts` where they
+ * need an end. */
+struct tag_texts {
+	char token[OCPPD_TOKEN_MAX + 1];
+	char presented[OCPPD_TOKEN_MAX + 1];
+	char parent[OCPPD_TOKEN_MAX + 1];
+	char type[64];
+};
+void tag_from_row(const struct ocppd_value *row, struct tag_texts *texts, struct tag *ret_tag);
+
+/* One callback less to wait for. */
+void id_tags_done(struct id_tags *ctx);
+/* Remembers what the database says now. */
+void id_tags_remember(struct id_tags *ctx, const struct tag *tag);
+
+/* chain.c */
+int chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_query *query,
+		    struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn, void *arg);
+
+/* routes.c */
+void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+
+#endif

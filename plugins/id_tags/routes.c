@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The operator API of id tags. Reads and writes the table, merges the tags of the configuration
+ * over it, and keeps the cache in step with what was written.
+ */
+#include "id_tags.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 100
+
+/* A request on its way through the database. */
+struct work {
+	struct id_tags *ctx;
+	struct ocppd_request *request;
+	int64_t limit;
+	char token[OCPPD_TOKEN_MAX + 1]; /* LIST: the cursor */
+};
+
+static struct work *
+work_new(struct id_tags *ctx, struct ocppd_request *request)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->ctx = ctx;
+	work->request = request;
+	ctx->outstanding++;
+	return work;
+}
+
+static void
+work_end(struct work *work)
+{
+	struct id_tags *ctx = work->ctx;
+
+	free(work);
+	id_tags_done(ctx);
+}
+
+static void
+work_fail(struct ocppd_host *host, struct work *work, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(host, work->request, result, err);
+	work_end(work);
+}
+
+static struct json_object *
+tag_json(const struct tag *tag, bool is_fixed)
+{
+	struct json_object *object = json_object_new_object();
+
+	if (object == NULL)
+		return NULL;
+	ocppd_json_add_str(object, "idTag", tag->presented);
+	ocppd_json_add_str(object, "status", tag_status_words[tag->status - 1]);
+	if (tag->has_expiry)
+		ocppd_json_add_time(object, "expiryDate", tag->expiry_us);
+	ocppd_json_add_str(object, "parentIdTag", tag->parent);
+	if (tag->max_active != 0)
+		ocppd_json_add_int(object, "maxActiveTransactions", tag->max_active);
+	ocppd_json_add_str(object, "source", is_fixed ? "configuration" : "database");
+	return object;
+}
+
+/* The path's tag, folded. False: the request was answered. */
+static bool
+path_token(struct ocppd_host *host, struct ocppd_request *request, char *ret_token)
+{
+	if (token_fold(ocppd_request_param(request, "idTag"), ret_token) >= 0)
+		return true;
+	ocppd_request_problem(host, request, 400, "bad-id-tag", "An id tag has 1 to %d bytes",
+			      OCPPD_TOKEN_MAX);
+	return false;
+}
+
+/* ---- GET one ------------------------------------------------------------------------------- */
+
+static void
+on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct tag_texts texts;
+	struct tag tag;
+
+	if (result < 0) {
+		work_fail(host, work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		ocppd_request_problem(host, work->request, 404, "unknown-id-tag",
+				      "There is no such id tag");
+	} else {
+		tag_from_row(rows->values, &texts, &tag);
+		ocppd_request_reply(host, work->request, 200, tag_json(&tag, false));
+	}
+	work_end(work);
+}
+
+void
+routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct id_tags *ctx = arg;
+	char token[OCPPD_TOKEN_MAX + 1];
+	struct ocppd_value value;
+	const struct tag *fixed;
+	struct work *work;
+	int r;
+
+	if (!path_token(host, request, token))
+		return;
+	fixed = cache_find(&ctx->fixed, token, 0);
+	if (fixed != NULL) {
+		ocppd_request_reply(host, request, 200, tag_json(fixed, true));
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	value = ocppd_value_str(token);
+	r = ctx->storage->query(ctx->storage_self, host, STATEMENT_FIND, &value, 1, 1, on_read,
+				work);
+	if (r < 0)
+		work_fail(host, work, r, NULL);
+}
+
+/* ---- GET all: two sorted lists become one -----------------------------------------------------
+ */
+
+static int
+compare_tags(const void *a, const void *b)
+{
+	const struct tag *const *left = a;
+	const struct tag *const *right = b;
+
+	return strcmp((*left)->token, (*right)->token);
+}
+
+/* The configured tags beyond the cursor, in order. NULL with *ret_count 0: none. */
+static const struct tag **
+fixed_beyond(const struct id_tags *ctx, const char *after, size_t *ret_count)
+{
+	const struct tag **tags = calloc(ctx->fixed.count + 1, sizeof(*tags));
+	const struct cache_entry *entry;
+	size_t count = 0;
+
+	*ret_count = 0;
+	if (tags == NULL)
+		return NULL;
+	TAILQ_FOREACH (entry, &ctx->fixed.uses, use) {
+		if (strcmp(entry->tag.token, after) > 0)
+			tags[count++] = &entry->tag;
+	}
+	qsort(tags, count, sizeof(*tags), compare_tags);
+	*ret_count = count;
+	return tags;
+}
+
+static struct json_object *
+list_json(const struct work *work, const struct ocppd_rows *rows)
+{
+	struct json_object *body = json_object_new_object();
+	struct json_object *items = json_object_new_array();
+	const struct tag **fixed;
+	struct tag_texts texts;
+	char last[OCPPD_TOKEN_MAX + 1] = "";
+	size_t fixed_count;
+	size_t at = 0;
+	uint32_t row = 0;
+	int64_t left = work->limit;
+
+	fixed = fixed_beyond(work->ctx, work->token, &fixed_count);
+	for (; left > 0 && (at < fixed_count || row < rows->count); left--) {
+		struct tag stored;
+		int order = 1;
+
+		if (row < rows->count) {
+			tag_from_row(rows->values + (size_t)row * rows->columns, &texts, &stored);
+			order = at < fixed_count ? strcmp(stored.token, fixed[at]->token) : -1;
+		}
+		snprintf(last, sizeof(last), "%s", order < 0 ? stored.token : fixed[at]->token);
+		json_object_array_add(items, order < 0 ? tag_json(&stored, false)
+						       : tag_json(fixed[at], true));
+		/* The configuration's word hides the database's about the same tag. */
+		row += order <= 0 ? 1 : 0;
+		at += order >= 0 ? 1 : 0;
+	}
+	ocppd_json_add(body, "items", items);
+	if (at < fixed_count || row < rows->count)
+		ocppd_json_add_str(body, "next", last);
+	free(fixed);
+	return body;
+}
+
+static void
+on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result < 0) {
+		work_fail(host, work, result, err);
+		return;
+	}
+	ocppd_request_reply(host, work->request, 200, list_json(work, rows));
+	work_end(work);
+}
+
+void
+routes_list(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct id_tags *ctx = arg;
+	struct work *work = work_new(ctx, request);
+	struct ocppd_value values[2];
+	int r;
+
+	if (work == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+	(void)token_fold(ocppd_request_query(request, "after"), work->token);
+
+	values[0] = ocppd_value_str(work->token);
+	values[1] = ocppd_value_int(work->limit + 1);
+	r = ctx->storage->query(ctx->storage_self, host, STATEMENT_LIST, values, 2,
+				(uint32_t)work->limit + 1, on_list, work);
+	if (r < 0)
+		work_fail(host, work, r, NULL);
+}
+
+/* ---- PUT and DELETE ---------------------------------------------------------------------------
+ */
+
+static void
+on_written(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct id_tags *ctx = work->ctx;
+	struct tag_texts texts;
+	struct tag tag;
+
+	ctx->generation++;
+	if (result < 0 || count == 0 || rows[0].count == 0) {
+		work_fail(host, work, result < 0 ? result : OCPPD_EIO, err);
+		return;
+	}
+	tag_from_row(rows[0].values, &texts, &tag);
+	id_tags_remember(ctx, &tag);
+	OCPPD_INFO(host, "tag.changed", OCPPD_TAG("tag", tag.presented),
+		   OCPPD_STR("status", tag_status_words[tag.status - 1]),
+		   OCPPD_STR("user", ocppd_request_user(work->request)));
+	ocppd_request_reply(host, work->request, 200, tag_json(&tag, false));
+	work_end(work);
+}
+
+static void
+on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct tag tag = { .token = work->token };
+
+	work->ctx->generation++;
+	if (result < 0) {
+		work_fail(host, work, result, err);
+		return;
+	}
+	id_tags_remember(work->ctx, &tag);
+	if (count == 0 || rows[0].changes == 0) {
+		ocppd_request_problem(host, work->request, 404, "unknown-id-tag",
+				      "There is no such id tag");
+	} else {
+		OCPPD_INFO(host, "tag.deleted", OCPPD_TAG("tag", work->token),
+			   OCPPD_STR("user", ocppd_request_user(work->request)));
+		ocppd_request_reply(host, work->request, 200, NULL);
+	}
+	work_end(work);
+}
+
+/* Commits one statement for a request. */
+static void
+write_one(struct ocppd_host *host, struct work *work, uint32_t statement,
+	  const struct ocppd_value *values, uint32_t count)
+{
+	struct id_tags *ctx = work->ctx;
+	struct ocppd_unit *unit = NULL;
+	int r = ctx->storage->unit_new(ctx->storage_self, host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, host, statement, values, count, 0);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		work_fail(host, work, r, NULL);
+		return;
+	}
+	ctx->generation++;
+	ctx->storage->unit_commit(unit, statement == STATEMENT_PUT ? on_written : on_deleted, work);
+}
+
+/* Starts a change. NULL: the request was answered. */
+static struct work *
+change_new(struct ocppd_host *host, struct id_tags *ctx, struct ocppd_request *request)
+{
+	char token[OCPPD_TOKEN_MAX + 1];
+	struct work *work;
+
+	if (!path_token(host, request, token))
+		return NULL;
+	if (cache_find(&ctx->fixed, token, 0) != NULL) {
+		ocppd_request_problem(host, request, 409, "configured",
+				      "This id tag stands in the configuration file");
+		return NULL;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	memcpy(work->token, token, sizeof(token));
+	return work;
+}
+
+static uint32_t
+status_number(const char *word)
+{
+	for (uint32_t i = 0; word != NULL && tag_status_words[i] != NULL; i++) {
+		if (strcmp(word, tag_status_words[i]) == 0)
+			return i + 1;
+	}
+	return TAG_STATUS_ACCEPTED;
+}
+
+void
+routes_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct id_tags *ctx = arg;
+	struct json_object *body = ocppd_request_body(request);
+	struct work *work = change_new(host, ctx, request);
+	const char *status = ocppd_json_get_str(body, "status");
+	int64_t max_active = ocppd_json_get_int(body, "maxActiveTransactions", 0);
+	int64_t expiry_us = 0;
+	bool has_expiry;
+
+	if (work == NULL)
+		return;
+	has_expiry = ocppd_json_get_time(body, "expiryDate", &expiry_us) == 0;
+
+	/* A member that is left out stays what it was; null takes it away. */
+	const struct ocppd_value values[] = {
+		ocppd_value_str(work->token),
+		ocppd_value_str(ocppd_request_param(request, "idTag")),
+		ocppd_value_int(status_number(status)),
+		has_expiry ? ocppd_value_int(expiry_us) : ocppd_value_null(),
+		ocppd_value_str(ocppd_json_get_str(body, "parentIdTag")),
+		ocppd_value_int(max_active),
+		ocppd_value_int(ocppd_now_us(host)),
+		ocppd_value_int(status != NULL),
+		ocppd_value_int(json_object_object_get_ex(body, "expiryDate", NULL)),
+		ocppd_value_int(json_object_object_get_ex(body, "parentIdTag", NULL)),
+		ocppd_value_int(json_object_object_get_ex(body, "maxActiveTransactions", NULL)),
+	};
+
+	write_one(host, work, STATEMENT_PUT, values, sizeof(values) / sizeof(values[0]));
+}
+
+void
+routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct work *work = change_new(host, arg, request);
+	struct ocppd_value value;
+
+	if (work == NULL)
+		return;
+	value = ocppd_value_str(work->token);
+	write_one(host, work, STATEMENT_DELETE, &value, 1);
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Transactions under way, in memory: by station, and by token for limits. Decides what a message
+ * without a usable id can mean (quirks G03, G13). Knows no database.
+ */
+#include "transactions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS_MIN 64
+
+static char
+fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool
+token_equal(const char *a, const char *b)
+{
+	while (*a != '\0' && fold(*a) == fold(*b)) {
+		a++;
+		b++;
+	}
+	return fold(*a) == fold(*b);
+}
+
+void
+token_fold(const char *text, char *ret_text)
+{
+	size_t len = text == NULL ? 0 : strnlen(text, OCPPD_TOKEN_MAX);
+
+	for (size_t i = 0; i < len; i++)
+		ret_text[i] = fold(text[i]);
+	ret_text[len] = '\0';
+}
+
+static uint32_t
+hash_token(const char *text)
+{
+	uint32_t hash = 0x811c9dc5u;
+
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)fold(*text)) * 0x01000193u;
+	return hash ^ (hash >> 15);
+}
+
+int
+active_init(struct active_table *table)
+{
+	memset(table, 0, sizeof(*table));
+	table->buckets = calloc(BUCKETS_MIN, sizeof(*table->buckets));
+	if (table->buckets == NULL)
+		return OCPPD_ENOMEM;
+	table->bucket_count = BUCKETS_MIN;
+	return 0;
+}
+
+/* Frees what is left, whichever station it belongs to. */
+void
+active_fini(struct active_table *table)
+{
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		struct active *active = table->buckets[i];
+
+		while (active != NULL) {
+			struct active *chained = active->chained;
+
+			free(active);
+			active = chained;
+		}
+	}
+	free(table->buckets);
+	memset(table, 0, sizeof(*table));
+}
+
+/* Twice as many buckets; without memory the chains just grow longer. */
+static void
+grow(struct active_table *table)
+{
+	size_t count = table->bucket_count * 2;
+	struct active **buckets;
+
+	if (table->count <= table->bucket_count)
+		return;
+	buckets = calloc(count, sizeof(*buckets));
+	if (buckets == NULL)
+		return;
+	for (size_t i = 0; i < table->bucket_count; i++) {
+		while (table->buckets[i] != NULL) {
+			struct active *active = table->buckets[i];
+			struct active **to = &buckets[active->hash & (count - 1)];
+
+			table->buckets[i] = active->chained;
+			active->chained = *to;
+			*to = active;
+		}
+	}
+	free(table->buckets);
+	table->buckets = buckets;
+	table->bucket_count = count;
+}
+
+struct active *
+active_add(struct active_table *table, struct active_slot *slot, const struct active_key *key,
+	   uint32_t flags)
+{
+	const char *token = key->token == NULL ? "" : key->token;
+	size_t token_size = strlen(token) + 1;
+	size_t parent_size = key->parent == NULL ? 0 : strlen(key->parent) + 1;
+	struct active *active = calloc(1, sizeof(*active) + token_size + parent_size);
+	struct active **at = &slot->first;
+
+	if (active == NULL)
+		return NULL;
+	memcpy(active->token, token, token_size);
+	if (parent_size > 0) {
+		memcpy(active->token + token_size, key->parent, parent_size);
+		active->parent = active->token + token_size;
+	}
+	active->station = key->station;
+	active->place = key->place;
+	active->start_us = key->start_us;
+	active->meter_start_wh = key->meter_start_wh;
+	active->flags = flags;
+	active->hash = hash_token(token);
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = active;
+	at = &table->buckets[active->hash & (table->bucket_count - 1)];
+	active->chained = *at;
+	*at = active;
+	table->count++;
+	grow(table);
+	return active;
+}
+
+void
+active_remove(struct active_table *table, struct active_slot *slot, struct active *active)
+{
+	struct active **at = &slot->first;
+
+	while (*at != active)
+		at = &(*at)->next;
+	*at = active->next;
+	at = &table->buckets[active->hash & (table->bucket_count - 1)];
+	while (*at != active)
+		at = &(*at)->chained;
+	*at = active->chained;
+	table->count--;
+	free(active);
+}
+
+struct active *
+active_by_id(const struct active_slot *slot, int64_t id)
+{
+	for (struct active *active = slot->first; active != NULL; active = active->next) {
+		if (active->id == id && !active->is_pending)
+			return active;
+	}
+	return NULL;
+}
+
+static bool
+is_place(const struct active *active, struct ocppd_place place)
+{
+	return active->place.evse == place.evse && active->place.connector == place.connector;
+}
+
+struct active *
+active_same(const struct active_slot *slot, const struct active_key *key)
+{
+	for (struct active *active = slot->first; active != NULL; active = active->next) {
+		if (is_place(active, key->place) && active->start_us == key->start_us &&
+		    active->meter_start_wh == key->meter_start_wh &&
+		    token_equal(active->token, key->token == NULL ? "" : key->token))
+			return active;
+	}
+	return NULL;
+}
+
+uint32_t
+active_count(const struct active_table *table, const char *token, const struct active *except)
+{
+	uint32_t hash = hash_token(token);
+	const struct active *active = table->buckets[hash & (table->bucket_count - 1)];
+	uint32_t count = 0;
+
+	for (; active != NULL; active = active->chained) {
+		if (active->hash == hash && active != except &&
+		    (active->flags & (OCPPD_TX_UNAUTHORISED | OCPPD_TX_STALE)) == 0 &&
+		    token_equal(active->token, token))
+			count++;
+	}
+	return count;
+}
+
+static bool
+is_plausible(const struct active *active, const struct stop_hint *hint)
+{
+	if (active->is_pending || hint->stop_us < active->start_us)
+		return false;
+	if (hint->has_meter && (active->flags & OCPPD_TX_METER) == 0 &&
+	    hint->meter_stop_wh < active->meter_start_wh)
+		return false;
+	if (hint->token == NULL || token_equal(hint->token, active->token))
+		return true;
+	return hint->parent != NULL && active->parent != NULL &&
+	       token_equal(hint->parent, active->parent);
+}
+
+struct active *
+active_plausible(const struct active_slot *slot, const struct stop_hint *hint)
+{
+	struct active *found = NULL;
+
+	for (struct active *active = slot->first; active != NULL; active = active->next) {
+		if (!is_plausible(active, hint))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = active;
+	}
+	return found;
+}
+
+struct active *
+active_at(const struct active_slot *slot, struct ocppd_place place, int64_t time_us)
+{
+	struct active *found = NULL;
+
+	/* Of several that fit the youngest: the others lack a stop (G17). */
+	for (struct active *active = slot->first; active != NULL; active = active->next) {
+		if (is_place(active, place) && !active->is_pending &&
+		    time_us >= active->start_us - LATE_US &&
+		    (found == NULL || active->start_us > found->start_us))
+			found = active;
+	}
+	return found;
+}
+
+void
+energy_learn(struct energy *energy, const struct ocppd_reading *reading)
+{
+	for (uint32_t i = 0; i < reading->count; i++) {
+		bool is_interval;
+		int64_t wh;
+
+		if (!sampled_energy_wh(&reading->values[i], &is_interval, &wh))
+			continue;
+		if (is_interval) {
+			energy->has_interval = !__builtin_add_overflow(energy->interval_wh, wh,
+								       &energy->interval_wh);
+			continue;
+		}
+		if (!energy->has_register || wh < energy->first_wh)
+			energy->first_wh = wh;
+		if (!energy->has_register || wh > energy->last_wh)
+			energy->last_wh = wh;
+		energy->has_register = true;
+	}
+}
+
+void
+active_learn(struct active *active, const struct ocppd_reading *reading)
+{
+	/* Repeated and late ones say nothing new, and intervals must not count twice. */
+	if (active->last_reading_us != 0 && reading->time_us <= active->last_reading_us)
+		return;
+	active->last_reading_us = reading->time_us;
+	energy_learn(&active->energy, reading);
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Meter readings arrive: each moment of a message goes to the transaction it belongs to, or is
+ * kept by connector and time. One row a moment, its values packed; a repetition changes nothing.
+ */
+#include "transactions.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct readings_op {
+	struct transactions *ctx;
+	struct ocppd_host *asker;
+	ocppd_tx_fn *fn;
+	void *arg;
+	struct ocppd_station *station;
+	struct json_object *event; /* or NULL */
+	int64_t transaction_id;    /* the one under way that all or some belong to; 0: none */
+	int64_t wire_id;           /* a positive id that is not under way here, else 0 */
+	uint32_t flags;
+	uint32_t if_at; /* the first conditional statement, if wire_id */
+};
+
+struct packed {
+	uint32_t form;
+	int64_t digest;
+	struct ocppd_value data;
+	struct ocppd_value raw_time;
+};
+
+static int
+pack(struct transactions *ctx, const struct ocppd_reading *reading, struct packed *ret)
+{
+	int r;
+
+	ret->form = time_form(reading->time_us, reading->raw_time);
+	r = reading_pack(&ctx->packer, reading, ret->form);
+	if (r < 0)
+		return r;
+	ret->digest = reading_digest(reading);
+	ret->data = ocppd_value_bytes(ctx->packer.data, ctx->packer.len);
+	ret->raw_time = ret->form == TIME_FORM_RAW ? ocppd_value_str(reading->raw_time)
+						   : ocppd_value_null();
+	return 0;
+}
+
+static int
+add_to_transaction(struct transactions *ctx, struct ocppd_unit *unit,
+		   const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
+		   const struct ocppd_value tail[3])
+{
+	struct packed packed;
+	int r = pack(ctx, reading, &packed);
+
+	if (r < 0)
+		return r;
+	/* tail: received, frame, the station whose transaction it must be (NULL: it is known). */
+	const struct ocppd_value values[] = {
+		*transaction_id,
+		ocppd_value_int(reading->time_us),
+		ocppd_value_int(packed.digest),
+		tail[0],
+		ocppd_value_int(reading->flags),
+		packed.raw_time,
+		packed.data,
+		tail[1],
+		tail[2],
+	};
+	bool is_known = tail[2].type == OCPPD_VALUE_NULL;
+
+	return ctx->storage->unit_add(unit, ctx->host,
+				      is_known ? STATEMENT_READING : STATEMENT_READING_IF, values,
+				      is_known ? 8 : 9, 0);
+}
+
+int
+tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
+	       const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
+	       int64_t received_us, const char *raw_frame)
+{
+	const struct ocppd_value tail[3] = {
+		ocppd_value_int(received_us),
+		ocppd_value_str(raw_frame),
+		ocppd_value_null(),
+	};
+
+	return add_to_transaction(ctx, unit, transaction_id, reading, tail);
+}
+
+static int
+add_unmatched(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_tx_readings *all,
+	      const struct ocppd_reading *reading, const char *raw_frame)
+{
+	struct transactions *ctx = op->ctx;
+	struct packed packed;
+	int r = pack(ctx, reading, &packed);
+
+	if (r < 0)
+		return r;
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(op->station)),
+		ocppd_value_int(all->place.evse),
+		ocppd_value_int(all->place.connector),
+		ocppd_value_int(reading->time_us),
+		ocppd_value_int(packed.digest),
+		ocppd_value_int(all->transaction_id),
+		ocppd_value_int(all->received_us),
+		ocppd_value_int(reading->flags),
+		packed.raw_time,
+		packed.data,
+		ocppd_value_str(raw_frame),
+	};
+
+	return ctx->storage->unit_add(
+		unit, ctx->host, op->wire_id != 0 ? STATEMENT_UNMATCHED_IF : STATEMENT_UNMATCHED,
+		values, sizeof(values) / sizeof(values[0]), 0);
+}
+
+/* The transaction under way that a moment belongs to; NULL: none, or it must be looked up. */
+static struct active *
+owner_of(const struct readings_op *op, const struct ocppd_tx_readings *all,
+	 const struct ocppd_reading *reading)
+{
+	const struct active_slot *slot = tx_slot(op->ctx, op->station);
+	struct active *active;
+
+	if (all->transaction_id > 0) {
+		active = active_by_id(slot, all->transaction_id);
+		if (active != NULL)
+			return active;
+		return NULL;
+	}
+	/* Quirk G13: no id, or one that means none. Connector 0 is the whole station's meter. */
+	if (all->place.evse <= 0 || (reading->flags & OCPPD_TX_TIME) != 0)
+		return NULL;
+	return active_at(slot, all->place, reading->time_us);
+}
+
+static int
+add_reading(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_tx_readings *all,
+	    uint32_t i)
+{
+	struct transactions *ctx = op->ctx;
+	const struct ocppd_reading *reading = &all->readings[i];
+	const char *raw_frame = i == 0 ? all->raw_frame : NULL;
+	struct active *active = owner_of(op, all, reading);
+	struct ocppd_value id;
+	int r;
+
+	if (active != NULL) {
+		id = ocppd_value_int(active->id);
+		op->transaction_id = active->id;
+		active_learn(active, reading);
+		if (all->transaction_id <= 0)
+			ocppd_quirk_hit(ctx->host, op->station, "G13", NULL);
+		return tx_add_reading(ctx, unit, &id, reading, all->received_us, raw_frame);
+	}
+	if (op->wire_id != 0) {
+		const struct ocppd_value tail[3] = {
+			ocppd_value_int(all->received_us),
+			ocppd_value_str(raw_frame),
+			ocppd_value_str(ocppd_station_id(op->station)),
+		};
+
+		id = ocppd_value_int(op->wire_id);
+		r = add_to_transaction(ctx, unit, &id, reading, tail);
+		if (r < 0)
+			return r;
+		if (i == 0)
+			op->if_at = (uint32_t)r;
+	}
+	return add_unmatched(op, unit, all, reading, raw_frame);
+}
+
+static struct json_object *
+event_body(const struct readings_op *op, const struct ocppd_tx_readings *all)
+{
+	struct json_object *body;
+	struct json_object *list;
+
+	if (!ocppd_event_wanted(op->ctx->host, OCPPD_EVENT_METER_VALUES))
+		return NULL;
+	body = json_object_new_object();
+	list = json_object_new_array();
+	if (body == NULL || list == NULL) {
+		json_object_put(body);
+		json_object_put(list);
+		return NULL;
+	}
+	ocppd_json_add_str(body, "stationId", ocppd_station_id(op->station));
+	ocppd_json_add_int(body, "connectorId", all->place.evse);
+	if (op->transaction_id != 0)
+		ocppd_json_add_int(body, "transactionId", op->transaction_id);
+	for (uint32_t i = 0; i < all->reading_count; i++)
+		json_object_array_add(list, tx_reading_json(&all->readings[i]));
+	ocppd_json_add(body, "meterValue", list);
+	return body;
+}
+
+/* ---- Whose id was it? -------------------------------------------------------------------------
+ */
+
+/* Asked after the answer: only the log and the security event depend on it. */
+struct suspicion {
+	struct transactions *ctx;
+	struct ocppd_station *station;
+	int64_t transaction_id;
+};
+
+static void
+on_owner_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	      const struct ocppd_error *err, void *arg)
+{
+	struct suspicion *suspicion = arg;
+	struct transactions *ctx = suspicion->ctx;
+
+	(void)host;
+	(void)err;
+	if (result >= 0 && rows->count > 0)
+		tx_security(ctx, suspicion->station, "transaction-id-of-another-station",
+			    suspicion->transaction_id);
+	else if (result >= 0)
+		ocppd_quirk_hit(ctx->host, suspicion->station, "G07", NULL);
+	free(suspicion);
+	tx_done(ctx);
+}
+
+static void
+suspect(struct transactions *ctx, struct ocppd_station *station, int64_t transaction_id)
+{
+	struct suspicion *suspicion = calloc(1, sizeof(*suspicion));
+	struct ocppd_value id = ocppd_value_int(transaction_id);
+
+	if (suspicion == NULL)
+		return;
+	suspicion->ctx = ctx;
+	suspicion->station = station;
+	suspicion->transaction_id = transaction_id;
+	if (ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND, &id, 1, 1,
+				on_owner_read, suspicion) < 0) {
+		free(suspicion);
+		return;
+	}
+	ctx->outstanding++;
+}
+
+static void
+on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	  const struct ocppd_error *err, void *arg)
+{
+	struct readings_op *op = arg;
+	struct transactions *ctx = op->ctx;
+	struct ocppd_tx_result done = { .struct_size = sizeof(done), .flags = op->flags };
+
+	(void)host;
+	if (result < 0) {
+		OCPPD_ERROR(ctx->host, "readings.unstored",
+			    OCPPD_STR("station", ocppd_station_id(op->station)),
+			    OCPPD_STR("err", ocppd_error_name(result)),
+			    OCPPD_STR("text", err == NULL ? NULL : err->text));
+	} else {
+		done.transaction_id = op->transaction_id;
+		/* The unmatched row that follows went in: the id is not this station's. */
+		if (op->wire_id != 0 && op->if_at + 1 < count && rows[op->if_at + 1].changes > 0)
+			suspect(ctx, op->station, op->wire_id);
+		if (op->event != NULL) {
+			(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_METER_VALUES,
+						  ocppd_station_id(op->station), op->event);
+			op->event = NULL;
+		}
+	}
+	json_object_put(op->event);
+	op->fn(op->asker, result, result < 0 ? NULL : &done, op->arg);
+	free(op);
+	tx_done(ctx);
+}
+
+int
+tx_readings(void *self, struct ocppd_host *host, const struct ocppd_tx_readings *readings,
+	    ocppd_tx_fn *fn, void *arg)
+{
+	struct transactions *ctx = self;
+	struct ocppd_unit *unit = NULL;
+	struct readings_op *op = NULL;
+	uint32_t count = readings->reading_count;
+	int r = tx_unit(ctx, readings->unit, &unit);
+
+	if (r < 0)
+		goto out;
+	r = OCPPD_ENOMEM;
+	op = calloc(1, sizeof(*op));
+	if (op == NULL)
+		goto out;
+	op->ctx = ctx;
+	op->asker = host;
+	op->fn = fn;
+	op->arg = arg;
+	op->station = readings->station;
+	op->flags = readings->flags;
+	if (readings->transaction_id > 0 &&
+	    active_by_id(tx_slot(ctx, op->station), readings->transaction_id) == NULL)
+		op->wire_id = readings->transaction_id;
+
+	for (uint32_t i = 0; i < count && i < READINGS_MAX; i++) {
+		r = add_reading(op, unit, readings, i);
+		if (r < 0)
+			goto out;
+	}
+	op->event = event_body(op, readings);
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_stored, op);
+	return OCPPD_PENDING;
+out:
+	ctx->storage->unit_free(unit);
+	free(op);
+	return r;
+}

@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The module transactions: the books. Owns ids, records and readings; knows no protocol. This file
+ * is its life: loading what is under way, reserving ids, the descriptor.
+ */
+#include "transactions.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_BLOCK 1024
+#define OPEN_PAGE 2000
+
+/*
+ * Quirk G18: ids stay unique after a restored database. A block never begins below 128 for each
+ * minute since 2025: as long as an installation hands out fewer on average, what a lost copy gave
+ * away lies behind.
+ */
+#define EPOCH_US INT64_C(1735689600000000)
+#define IDS_A_MINUTE 128
+
+void
+tx_done(struct transactions *ctx)
+{
+	ctx->outstanding--;
+	if (ctx->is_stopping && ctx->outstanding == 0)
+		ocppd_stopped(ctx->host);
+}
+
+int
+tx_unit(struct transactions *ctx, struct ocppd_unit *given, struct ocppd_unit **ret_unit)
+{
+	if (given != NULL) {
+		*ret_unit = given;
+		return 0;
+	}
+	return ctx->storage->unit_new(ctx->storage_self, ctx->host, ret_unit);
+}
+
+struct active_slot *
+tx_slot(struct transactions *ctx, struct ocppd_station *station)
+{
+	return ocppd_station_slot(ctx->host, station, ctx->slot);
+}
+
+void
+tx_security(struct transactions *ctx, struct ocppd_station *station, const char *type,
+	    int64_t transaction_id)
+{
+	const char *station_id = ocppd_station_id(station);
+	struct json_object *body;
+	char text[160];
+
+	ocppd_quirk_hit(ctx->host, station, "G18", NULL);
+	OCPPD_WARN(ctx->host, "security.suspected", OCPPD_STR("station", station_id),
+		   OCPPD_STR("type", type), OCPPD_INT("transaction", transaction_id));
+	if (!ocppd_event_wanted(ctx->host, OCPPD_EVENT_SECURITY))
+		return;
+	snprintf(text, sizeof(text),
+		 "A message named transaction %lld, which belongs to another station",
+		 (long long)transaction_id);
+	body = json_object_new_object();
+	ocppd_json_add_str(body, "type", type);
+	ocppd_json_add_str(body, "text", text);
+	(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_SECURITY, station_id, body);
+}
+
+/* ---- Ids ----------------------------------------------------------------------------------------
+ */
+
+static int64_t
+id_floor(int64_t now_us)
+{
+	int64_t floor;
+
+	if (now_us < EPOCH_US)
+		return 1;
+	floor = (now_us - EPOCH_US) / 60000000 * IDS_A_MINUTE + 1;
+	/* A clock that is decades ahead must not use the ids up. */
+	return floor > TX_ID_MAX / 4 * 3 ? 1 : floor;
+}
+
+static int
+add_reserve(struct transactions *ctx, struct ocppd_unit *unit, int64_t count)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_int(id_floor(ocppd_now_us(ctx->host))),
+		ocppd_value_int(count),
+	};
+
+	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_RESERVE, values, 2,
+				      OCPPD_UNIT_EXPECT_ROW);
+}
+
+static void started(struct transactions *ctx, int result, const struct ocppd_error *err);
+
+static void
+on_reserved(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct transactions *ctx = arg;
+
+	(void)count;
+	ctx->is_reserving = false;
+	if (result >= 0) {
+		ctx->spare_next = rows[0].values[0].number;
+		ctx->spare_end = ctx->spare_next + ID_BLOCK;
+	} else if (result == OCPPD_ECONFLICT) {
+		OCPPD_ERROR(host, "ids.exhausted", OCPPD_INT("max", TX_ID_MAX));
+	} else {
+		OCPPD_WARN(host, "ids.unreserved", OCPPD_STR("err", ocppd_error_name(result)));
+	}
+	if (ctx->is_starting)
+		started(ctx, result, err);
+	tx_done(ctx);
+}
+
+static int
+reserve(struct transactions *ctx)
+{
+	struct ocppd_unit *unit = NULL;
+	int r = tx_unit(ctx, NULL, &unit);
+
+	if (r >= 0)
+		r = add_reserve(ctx, unit, ID_BLOCK);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		return r;
+	}
+	ctx->is_reserving = true;
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_reserved, ctx);
+	return 0;
+}
+
+int
+tx_id(struct transactions *ctx, struct ocppd_unit *unit, struct ocppd_value *ret_id)
+{
+	int r;
+
+	if (ctx->id_next == ctx->id_end) {
+		ctx->id_next = ctx->spare_next;
+		ctx->id_end = ctx->spare_end;
+		ctx->spare_next = ctx->spare_end = 0;
+	}
+	if (ctx->spare_next == ctx->spare_end && !ctx->is_reserving && !ctx->is_stopping)
+		(void)reserve(ctx); /* without it the units below make their own */
+	if (ctx->id_next < ctx->id_end) {
+		*ret_id = ocppd_value_int(ctx->id_next++);
+		return 0;
+	}
+	r = add_reserve(ctx, unit, 1);
+	if (r < 0)
+		return r;
+	*ret_id = ocppd_value_ref((uint32_t)r, 0);
+	return 0;
+}
+
+/* ---- Start --------------------------------------------------------------------------------------
+ */
+
+static void
+started(struct transactions *ctx, int result, const struct ocppd_error *err)
+{
+	struct ocppd_error own = { 0 };
+
+	ctx->is_starting = false;
+	if (result < 0 && (err == NULL || err->code == 0)) {
+		(void)ocppd_error_set(&own, result, "the transactions under way cannot be read");
+		err = &own;
+	}
+	ocppd_started(ctx->host, result < 0 ? err : NULL);
+}
+
+static void
+copy_text(const struct ocppd_value *value, char *ret_text, size_t size)
+{
+	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
+
+	if (len >= size)
+		len = size - 1;
+	if (len > 0)
+		memcpy(ret_text, value->data, len);
+	ret_text[len] = '\0';
+}
+
+static int
+load_row(struct transactions *ctx, const struct ocppd_value *row)
+{
+	char station_id[OCPPD_STATION_ID_MAX * 4 + 1];
+	char token[OCPPD_TOKEN_MAX + 1];
+	char parent[OCPPD_TOKEN_MAX + 1];
+	struct active_key key = { .token = token,
+				  .start_us = row[TX_START_US].number,
+				  .meter_start_wh = row[TX_METER_START].number };
+	struct active *active;
+
+	copy_text(&row[TX_STATION], station_id, sizeof(station_id));
+	copy_text(&row[TX_PRESENTED], token, sizeof(token));
+	copy_text(&row[TX_PARENT], parent, sizeof(parent));
+	key.parent = parent[0] == '\0' ? NULL : parent;
+	key.place.evse = (int32_t)row[TX_EVSE].number;
+	key.place.connector = (int32_t)row[TX_CONNECTOR].number;
+	key.station = ocppd_station_get(ctx->host, station_id);
+	if (key.station == NULL) {
+		/* Its stop is found in the table. */
+		OCPPD_WARN(ctx->host, "transaction.unloaded", OCPPD_STR("station", station_id),
+			   OCPPD_INT("transaction", row[TX_ID].number));
+		return 0;
+	}
+	active = active_add(&ctx->active, tx_slot(ctx, key.station), &key,
+			    (uint32_t)row[TX_FLAGS].number);
+	if (active == NULL)
+		return OCPPD_ENOMEM;
+	active->id = row[TX_ID].number;
+	return 0;
+}
+
+static int load_page(struct transactions *ctx, int64_t after);
+
+static void
+on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct transactions *ctx = arg;
+	const struct ocppd_value *row = NULL;
+	int r = result;
+
+	for (uint32_t i = 0; r >= 0 && i < rows->count; i++) {
+		row = rows->values + (size_t)i * rows->columns;
+		r = load_row(ctx, row);
+	}
+	if (r >= 0 && rows->count == OPEN_PAGE)
+		r = load_page(ctx, row[TX_ID].number);
+	else if (r >= 0) {
+		OCPPD_INFO(host, "transactions.loaded",
+			   OCPPD_INT("active", (int64_t)ctx->active.count));
+		r = reserve(ctx);
+	}
+	if (r < 0)
+		started(ctx, r, err);
+	tx_done(ctx);
+}
+
+static int
+load_page(struct transactions *ctx, int64_t after)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_int(after),
+		ocppd_value_int(OPEN_PAGE),
+	};
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_OPEN, values, 2,
+				    OPEN_PAGE, on_page, ctx);
+
+	if (r >= 0)
+		ctx->outstanding++;
+	return r;
+}
+
+/* ---- The rest of the service --------------------------------------------------------------------
+ */
+
+static void
+tell(const struct active *active, struct ocppd_tx_info *ret)
+{
+	uint32_t size = ret->struct_size;
+	struct ocppd_tx_info info = {
+		.struct_size = size,
+		.flags = active->flags,
+		.transaction_id = active->id,
+		.station = active->station,
+		.place = active->place,
+		.token = active->token,
+		.parent = active->parent,
+		.start_us = active->start_us,
+		.meter_start_wh = active->meter_start_wh,
+	};
+
+	memcpy(ret, &info, size < sizeof(info) ? size : sizeof(info));
+}
+
+static int
+ops_active_find(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		int64_t transaction_id, struct ocppd_tx_info *ret_info)
+{
+	struct transactions *ctx = self;
+	const struct active *active = active_by_id(tx_slot(ctx, station), transaction_id);
+
+	(void)host;
+	if (active == NULL)
+		return OCPPD_ENOENT;
+	tell(active, ret_info);
+	return 0;
+}
+
+static int
+ops_active_each(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		ocppd_tx_info_fn *fn, void *arg)
+{
+	struct transactions *ctx = self;
+	const struct active *active = tx_slot(ctx, station)->first;
+	int r = 0;
+
+	(void)host;
+	for (; active != NULL && r == 0; active = active->next) {
+		struct ocppd_tx_info info = { .struct_size = sizeof(info) };
+
+		if (active->is_pending)
+			continue;
+		tell(active, &info);
+		r = fn(&info, arg);
+	}
+	return r;
+}
+
+static uint32_t
+ops_active_count(void *self, struct ocppd_host *host, const struct ocppd_token *token)
+{
+	const struct transactions *ctx = self;
+
+	(void)host;
+	return token->text == NULL ? 0 : active_count(&ctx->active, token->text, NULL);
+}
+
+struct reboot_op {
+	struct transactions *ctx;
+	struct ocppd_host *asker;
+	ocppd_tx_fn *fn;
+	void *arg;
+	struct ocppd_station *station;
+};
+
+static void
+on_rebooted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct reboot_op *op = arg;
+	struct transactions *ctx = op->ctx;
+
+	(void)host;
+	(void)rows;
+	(void)count;
+	(void)err;
+	for (struct active *active = tx_slot(ctx, op->station)->first;
+	     active != NULL && result >= 0; active = active->next) {
+		if (!active->is_pending)
+			active->flags |= OCPPD_TX_SUSPENDED;
+	}
+	op->fn(op->asker, result, NULL, op->arg);
+	free(op);
+	tx_done(ctx);
+}
+
+int
+tx_rebooted(void *self, struct ocppd_host *host, struct ocppd_station *station, ocppd_tx_fn *fn,
+	    void *arg)
+{
+	struct transactions *ctx = self;
+	const struct active *active = tx_slot(ctx, station)->first;
+	struct ocppd_unit *unit = NULL;
+	struct reboot_op *op = NULL;
+	int r = 0;
+
+	for (; active != NULL && r >= 0; active = active->next) {
+		const struct ocppd_value values[] = { ocppd_value_int(active->id),
+						      ocppd_value_int(OCPPD_TX_SUSPENDED) };
+
+		if (active->is_pending || (active->flags & OCPPD_TX_SUSPENDED) != 0)
+			continue;
+		if (unit == NULL)
+			r = tx_unit(ctx, NULL, &unit);
+		if (r >= 0)
+			r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_FLAG, values, 2, 0);
+	}
+	if (unit == NULL)
+		return r;
+	if (r >= 0)
+		op = calloc(1, sizeof(*op));
+	if (op == NULL) {
+		ctx->storage->unit_free(unit);
+		return r < 0 ? r : OCPPD_ENOMEM;
+	}
+	*op = (struct reboot_op){ ctx, host, fn, arg, station };
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_rebooted, op);
+	return OCPPD_PENDING;
+}
+
+/* ---- Life ---------------------------------------------------------------------------------------
+ */
+
+static int
+init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
+{
+	struct transactions *ctx = calloc(1, sizeof(*ctx));
+	int r;
+
+	(void)conf;
+	if (ctx == NULL)
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	ctx->host = host;
+	r = active_init(&ctx->active);
+	if (r >= 0)
+		r = ctx->slot =
+			ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct active_slot), NULL);
+	if (r < 0) {
+		active_fini(&ctx->active);
+		free(ctx);
+		return ocppd_error_set(err, r, "no memory with stations");
+	}
+	*ret_ctx = ctx;
+	return 0;
+}
+
+/* After a stop the table knows better. */
+static void
+forget_active(struct transactions *ctx)
+{
+	for (size_t i = 0; i < ctx->active.bucket_count; i++) {
+		struct active *active;
+
+		while ((active = ctx->active.buckets[i]) != NULL)
+			active_remove(&ctx->active, tx_slot(ctx, active->station), active);
+	}
+}
+
+static int
+start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
+{
+	struct transactions *ctx = arg;
+	const void *ops;
+	int r = ocppd_service_get(host, "ocppd.storage", 1, 0, &ops, &ctx->storage_self);
+
+	if (r < 0)
+		return ocppd_error_set(err, r, "no storage");
+	ctx->storage = ops;
+	ctx->is_stopping = false;
+	ctx->is_starting = true;
+	forget_active(ctx);
+	r = load_page(ctx, INT64_MIN);
+	if (r < 0) {
+		ctx->is_starting = false;
+		return ocppd_error_set(err, r, "the transactions under way cannot be read");
+	}
+	return OCPPD_PENDING;
+}
+
+static int
+stop(struct ocppd_host *host, void *arg)
+{
+	struct transactions *ctx = arg;
+
+	(void)host;
+	ctx->is_stopping = true;
+	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
+}
+
+static void
+shutdown_module(struct ocppd_host *host, void *arg)
+{
+	struct transactions *ctx = arg;
+
+	(void)host;
+	active_fini(&ctx->active);
+	packer_fini(&ctx->packer);
+	free(ctx);
+}
+
+/* ---- Tables -------------------------------------------------------------------------------------
+ */
+
+static const struct ocppd_field transaction_fields[] = {
+	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER },
+	{ "idTag", OCPPD_T_STRING },
+	{ "parentIdTag", OCPPD_T_STRING },
+	{ "reportedTransactionId", OCPPD_T_INTEGER, .doc = "of an orphan: the id its stop named" },
+	{ "authorizationStatus", OCPPD_T_STRING, .doc = "what the start was answered with" },
+	{ "startTimestamp", OCPPD_T_TIMESTAMP },
+	{ "meterStart", OCPPD_T_INTEGER, .doc = "Wh" },
+	{ "startReceived", OCPPD_T_TIMESTAMP },
+	{ "reservationId", OCPPD_T_INTEGER },
+	{ "stopTimestamp", OCPPD_T_TIMESTAMP, .doc = "absent while active" },
+	{ "meterStop", OCPPD_T_INTEGER, .doc = "Wh" },
+	{ "stopReason", OCPPD_T_STRING },
+	{ "stopReasonReceived", OCPPD_T_STRING, .doc = "where the reason is none of OCPP's" },
+	{ "stopIdTag", OCPPD_T_STRING },
+	{ "energyWh", OCPPD_T_INTEGER, .doc = "never negative" },
+	{ "energyMethod", OCPPD_T_STRING, .doc = "meter, register or interval" },
+	{ "stopReceived", OCPPD_T_TIMESTAMP },
+	{ "active", OCPPD_T_BOOLEAN, OCPPD_REQUIRED },
+	{ "repeats", OCPPD_T_INTEGER, .doc = "how often its messages came again" },
+	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST, .doc = "what is odd about it" },
+};
+static const struct ocppd_field list_query[] = {
+	{ "stationId", OCPPD_T_STRING },
+	{ "idTag", OCPPD_T_STRING },
+	{ "active", OCPPD_T_BOOLEAN },
+	{ "from", OCPPD_T_TIMESTAMP, .doc = "started at or after" },
+	{ "to", OCPPD_T_TIMESTAMP, .doc = "started before" },
+	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "items in a page, default 100" },
+	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
+};
+static const struct ocppd_field list_fields[] = {
+	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(transaction_fields) },
+	{ "next", OCPPD_T_STRING },
+};
+static const struct ocppd_field page_query[] = {
+	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "rows in a page, default 100" },
+	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
+};
+static const struct ocppd_field sampled_fields[] = {
+	{ "value", OCPPD_T_STRING },  { "context", OCPPD_T_STRING },
+	{ "format", OCPPD_T_STRING }, { "measurand", OCPPD_T_STRING },
+	{ "phase", OCPPD_T_STRING },  { "location", OCPPD_T_STRING },
+	{ "unit", OCPPD_T_STRING },
+};
+static const struct ocppd_field reading_fields[] = {
+	{ "timestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
+	{ "received", OCPPD_T_TIMESTAMP },
+	{ "timestampReceived", OCPPD_T_STRING, .doc = "the station's text where it differs" },
+	{ "flags", OCPPD_T_STRING, OCPPD_LIST },
+	{ "sampledValue", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(sampled_fields) },
+};
+static const struct ocppd_field readings_fields[] = {
+	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(reading_fields) },
+	{ "next", OCPPD_T_STRING },
+};
+static const struct ocppd_field stop_fields[] = {
+	{ "timestamp", OCPPD_T_TIMESTAMP, .doc = "default: the last reading, else now" },
+	{ "meterStop", OCPPD_T_INTEGER, .doc = "Wh; default: the last reading of the register" },
+};
+
+#define TRANSACTION_TABLE                                                                          \
+	"transactionId,stationId,connectorId,idTag,startTimestamp,stopTimestamp,energyWh,flags"
+static const struct ocppd_command list_commands[] = {
+	{ "transactions", "stationId idTag active from to limit after", TRANSACTION_TABLE,
+	  "List transactions, newest first" },
+};
+static const struct ocppd_command get_commands[] = {
+	{ "transactions show", "transactionId", NULL, "Show a transaction" },
+};
+static const struct ocppd_command readings_commands[] = {
+	{ "transactions meter-values", "transactionId limit after", NULL,
+	  "Show a transaction's meter readings" },
+};
+static const struct ocppd_command stop_commands[] = {
+	{ "transactions stop", "transactionId timestamp meterStop", NULL,
+	  "Close the record of a station that is gone; sends nothing" },
+};
+
+static const struct ocppd_route routes[] = {
+	{ "GET", "/v1/transactions", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(list_query),
+	  .res = OCPPD_TABLE(list_fields), .commands = OCPPD_TABLE(list_commands),
+	  .summary = "Transactions, newest first", .on_request = routes_list },
+	{ "GET", "/v1/transactions/{transactionId}", OCPPD_ROLE_VIEWER,
+	  .res = OCPPD_TABLE(transaction_fields), .commands = OCPPD_TABLE(get_commands),
+	  .summary = "One transaction", .on_request = routes_get },
+	{ "GET", "/v1/transactions/{transactionId}/meter-values", OCPPD_ROLE_VIEWER,
+	  .query = OCPPD_TABLE(page_query), .res = OCPPD_TABLE(readings_fields),
+	  .commands = OCPPD_TABLE(readings_commands),
+	  .summary = "A transaction's meter readings, oldest first",
+	  .on_request = routes_readings },
+	{ "POST", "/v1/transactions/{transactionId}/stop", OCPPD_ROLE_OPERATOR,
+	  .req = OCPPD_TABLE(stop_fields), .res = OCPPD_TABLE(transaction_fields),
+	  .commands = OCPPD_TABLE(stop_commands),
+	  .summary = "Close the record of a station that is gone, without a message",
+	  .on_request = routes_stop },
+};
+
+static const struct ocppd_field started_fields[] = {
+	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "idTag", OCPPD_T_STRING },
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "startTimestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
+	{ "meterStart", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "reservationId", OCPPD_T_INTEGER },
+	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST },
+};
+static const struct ocppd_field updated_fields[] = {
+	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "idTag", OCPPD_T_STRING },
+	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST },
+};
+static const struct ocppd_field meter_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "transactionId", OCPPD_T_INTEGER },
+	{ "meterValue", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(reading_fields) },
+};
+static const struct ocppd_field security_fields[] = OCPPD_EVENT_SECURITY_FIELDS;
+
+static const struct ocppd_topic topics[] = {
+	{ OCPPD_EVENT_TRANSACTION_STARTED, "A transaction is on record.",
+	  OCPPD_TABLE(started_fields) },
+	{ OCPPD_EVENT_TRANSACTION_UPDATED, "The flags of a transaction under way changed.",
+	  OCPPD_TABLE(updated_fields) },
+	{ OCPPD_EVENT_TRANSACTION_STOPPED, "A transaction ended, or an orphan came in.",
+	  OCPPD_TABLE(transaction_fields) },
+	{ OCPPD_EVENT_METER_VALUES, "Meter readings are on record.", OCPPD_TABLE(meter_fields) },
+	{ OCPPD_EVENT_SECURITY, "Something looks like an attack or a misuse.",
+	  OCPPD_TABLE(security_fields) },
+};
+
+static const struct ocppd_need needs[] = {
+	{ "ocppd.storage", .major = 1 },
+};
+
+static const struct ocppd_transactions_ops transactions_ops = {
+	sizeof(transactions_ops),
+	.start = tx_start,
+	.stop = tx_stop,
+	.readings = tx_readings,
+	.active_find = ops_active_find,
+	.active_each = ops_active_each,
+	.active_count = ops_active_count,
+	.rebooted = tx_rebooted,
+};
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.transactions", .major = 1, .ops = &transactions_ops },
+};
+
+OCPPD_PLUGIN = {
+	OCPPD_GUARD,
+	"transactions",
+	"0.1.0",
+	"Charging transactions and meter readings",
+	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
+	.topics = OCPPD_TABLE(topics),
+	.migrations = { tx_migrations, TX_MIGRATIONS, sizeof(tx_migrations[0]) },
+	.statements = { tx_statements, STATEMENT_COUNT, sizeof(tx_statements[0]) },
+	.routes = OCPPD_TABLE(routes),
+	.init = init,
+	.start = start,
+	.stop = stop,
+	.shutdown = shutdown_module,
+};
