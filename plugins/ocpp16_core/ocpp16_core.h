@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPP16_CORE_H
+#define OCPP16_CORE_H
+
+#include <stdbool.h>
+
+#include <ocppd/json.h>
+#include <ocppd/plugin.h>
+#include <ocppd/service/authorization.h>
+#include <ocppd/service/stations.h>
+#include <ocppd/service/transactions.h>
+
+/*
+ * The module's state and the seams between its files: boot.c (BootNotification, Heartbeat,
+ * StatusNotification), charging.c (Authorize, transactions, readings), remote.c (what goes to the
+ * station), schema.c (field tables, actions, vocabulary), translate.c (members into the neutral
+ * services' terms), ocpp16_core.c (life).
+ */
+struct core_conf {
+	int64_t heartbeat_interval_s;
+	int64_t heartbeat_jitter;
+	int64_t pending_interval_s;
+	int64_t rejected_interval_s;
+};
+
+struct core16 {
+	struct ocppd_host *host;
+	const struct core_conf *conf;
+	const struct ocppd_stations_ops *stations;
+	void *stations_self;
+	const struct ocppd_authorization_ops *authorization;
+	void *authorization_self;
+	const struct ocppd_transactions_ops *transactions;
+	void *transactions_self;
+	uint32_t outstanding; /* callbacks that will come: stop waits for them */
+	bool is_stopping;
+};
+
+/* ocpp16_core.c */
+void core16_done(struct core16 *ctx); /* one callback less to wait for */
+
+/* schema.c */
+extern const struct ocppd_action core16_actions[];
+#define CORE16_ACTIONS 10
+extern const struct ocppd_word core16_words[];
+#define CORE16_WORDS 39
+
+/* translate.c */
+struct ocppd_place place_of(int64_t connector_id);
+/* `2026-03-01T10:00:00.123Z`, or without the fraction where the station wants that (quirk J). */
+void time_text(struct ocppd_station *station, int64_t time_us, char ret_text[OCPPD_TIME_SIZE]);
+/* The time of a member. False: absent, unreadable or hard; *ret_us is the time of receipt then. */
+bool time_of(const struct ocppd_call *call, struct json_object *object, const char *key,
+	     const char *path, int64_t *ret_us);
+/* The text a member had before it was mended, NULL where it was not. Borrowed until answered. */
+const char *raw_of(const struct ocppd_call *call, const char *path);
+bool has_findings(const struct ocppd_call *call);
+/* A member as a number; hard ones are absent. */
+bool int_of(const struct ocppd_call *call, struct json_object *req, const char *key,
+	    int64_t *ret_number);
+const char *auth_word(uint32_t status);
+/* Appends idTagInfo. */
+void put_id_tag_info(struct ocppd_json *json, struct ocppd_station *station,
+		     const struct ocppd_authorization *decision, uint32_t status);
+
+/* The readings of a message. One allocation, freed by free(); texts are the payload's. */
+struct readings {
+	uint32_t count;
+	uint32_t flags; /* OCPPD_TX_*, of all */
+	struct ocppd_reading *items;
+};
+/* member: "meterValue", "transactionData". Returns 0, also for none; OCPPD_ENOMEM. */
+int readings_of(const struct ocppd_call *call, struct json_object *req, const char *member,
+		struct readings *ret);
+
+/* Handlers; see ocppd_action. */
+int on_boot_notification(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+			 void *ctx);
+int on_heartbeat(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+		 void *ctx);
+int on_status_notification(struct ocppd_host *host, struct ocppd_call *call,
+			   struct json_object *req, void *ctx);
+int on_authorize(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+		 void *ctx);
+int on_start_transaction(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+			 void *ctx);
+int on_stop_transaction(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+			void *ctx);
+int on_meter_values(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
+		    void *ctx);
+int prepare_remote_start(struct ocppd_host *host, struct ocppd_outcall *call,
+			 struct json_object *req, void *ctx, struct ocppd_error *err);
+int prepare_remote_stop(struct ocppd_host *host, struct ocppd_outcall *call,
+			struct json_object *req, void *ctx, struct ocppd_error *err);
+void completed_get_configuration(struct ocppd_host *host, struct ocppd_outcall *call,
+				 uint32_t result, struct json_object *req, struct json_object *conf,
+				 void *ctx);
+
+#endif
