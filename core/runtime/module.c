@@ -393,7 +393,6 @@ module_close(struct module *module)
 	if (module->is_registered)
 		host_unregister(&module->host);
 	module->is_registered = false;
-	host_revoke(&module->host);
 	/* One that would not stop may still work on its context: rather leak than crash. */
 	if (module->is_initialised && !module->is_stuck && plugin->shutdown != NULL) {
 		began = host_enter(&module->host);
@@ -402,6 +401,8 @@ module_close(struct module *module)
 	}
 	module->is_initialised = false;
 	module->host.ctx = NULL;
+	/* After shutdown, which may free what it made; nothing has run in between. */
+	host_revoke(&module->host);
 	if (module->host.state != HOST_FAILED)
 		module->host.state = HOST_STOPPED;
 }

@@ -18,9 +18,10 @@
  *             ocppd_started. On failure it has undone what start did; `shutdown` follows.
  *   reload    new options; cannot fail.
  *   stop      ends work, joins the module's own threads. May return OCPPD_PENDING and end with
- *             ocppd_stopped. Then the core completes the module's outstanding calls as CANCELLED,
- *             deletes its timers and subscriptions and drops its posts.
- *   shutdown  frees the context.
+ *             ocppd_stopped. Then the core completes the module's outstanding calls as CANCELLED;
+ *             no other callback runs any more.
+ *   shutdown  frees the context, and what it holds of the core's: timers, descriptors,
+ *             subscriptions. What is left of these, and of posts, the core deletes after it.
  *
  * No mutable statics: stop and start may happen again in one process, and several instances of a
  * module may live side by side. The object is never unloaded before the process ends.

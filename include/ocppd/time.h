@@ -41,7 +41,7 @@ OCPPD_API int ocppd_time_format(int64_t time_us, char ret_text[OCPPD_TIME_SIZE])
 OCPPD_API int ocppd_time_parse(const char *text, int32_t naive_offset_s, int64_t *ret_time_us,
 			       uint32_t *ret_flags);
 
-/* Timers. Owner-tracked: what is left when the module stops is deleted. Core thread. */
+/* Timers. Owner-tracked: what is left after the module's shutdown is deleted. Core thread. */
 struct ocppd_timer;
 typedef void ocppd_timer_fn(struct ocppd_host *host, void *arg);
 
