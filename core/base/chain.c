@@ -13,7 +13,13 @@
 void
 chain_init(struct chain *chain, uint32_t limit)
 {
-	OCPPD_ASSERT(pthread_mutex_init(&chain->lock, NULL) == 0);
+	pthread_mutexattr_t attr;
+
+	/* Held for a few instructions: waiting for it should not cost a sleep. */
+	OCPPD_ASSERT(pthread_mutexattr_init(&attr) == 0);
+	(void)pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	OCPPD_ASSERT(pthread_mutex_init(&chain->lock, &attr) == 0);
+	(void)pthread_mutexattr_destroy(&attr);
 	chain->head = NULL;
 	chain->tail = &chain->head;
 	chain->count = 0;

@@ -109,8 +109,9 @@ int
 ocppd_time_format(int64_t time_us, char ret_text[OCPPD_TIME_SIZE])
 {
 	int64_t us_per_day = S_PER_DAY * US_PER_S;
-	int64_t days = time_us / us_per_day - (time_us % us_per_day < 0 ? 1 : 0);
-	unsigned ms = (unsigned)((time_us - days * us_per_day) / 1000);
+	int64_t rest_us = time_us % us_per_day;
+	int64_t days = time_us / us_per_day - (rest_us < 0 ? 1 : 0);
+	unsigned ms = (unsigned)((rest_us < 0 ? rest_us + us_per_day : rest_us) / 1000);
 	unsigned s = ms / 1000;
 	unsigned month;
 	unsigned day;
@@ -248,7 +249,7 @@ ocppd_time_parse(const char *text, int32_t naive_offset_s, int64_t *ret_time_us,
 {
 	uint32_t flags = 0;
 	int64_t offset_s = naive_offset_s;
-	int64_t days;
+	int64_t days = 0;
 	int64_t second;
 	int64_t us;
 	int64_t utc_s;

@@ -91,11 +91,10 @@ core_fini(struct ocppd_core *core)
 void
 core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook)
 {
-	for (size_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		if (core->hooks[i])
-			continue;
-		core->hooks[i] = hook;
-		return;
-	}
-	OCPPD_ASSERT(!"more hooks than RUNTIME_HOOKS_MAX");
+	size_t i = 0;
+
+	while (i < RUNTIME_HOOKS_MAX && core->hooks[i])
+		i++;
+	OCPPD_ASSERT(i < RUNTIME_HOOKS_MAX);
+	core->hooks[i] = hook;
 }

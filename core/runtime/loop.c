@@ -196,12 +196,11 @@ static uint32_t
 run_posts(struct ocppd_core *core, struct loop *loop)
 {
 	uint32_t ran = 0;
-	uint32_t limit;
 
 	take_inbox(loop);
 	watch_queue(core, loop);
-	limit = loop->ready.count < TURN_POSTS ? loop->ready.count : TURN_POSTS;
-	while (ran < limit) {
+	/* Those that are posted meanwhile run in the same turn: a poll costs more than they do. */
+	while (ran < TURN_POSTS && !loop->is_breaking) {
 		struct post *next = list_pop(&loop->ready);
 		struct post post;
 

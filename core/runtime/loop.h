@@ -15,8 +15,9 @@
  * The core thread's loop: posts from any thread, timers, signals, descriptors.
  *
  * One turn runs the timers that are due, a bounded number of posts, then the descriptors that are
- * ready. Posts that post, or timers that set themselves to 0, run a turn later, so sockets always
- * get theirs. The same heap of timers runs with the system's clock and with one turned by hand.
+ * ready. Posts that post for ever, or timers that set themselves to 0, wait for a later turn, so
+ * sockets always get theirs. The same heap of timers runs with the system's clock and with one
+ * turned by hand.
  */
 struct event_base;
 struct loop;
