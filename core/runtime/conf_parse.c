@@ -66,6 +66,28 @@ mark_of_offset(const struct yaml_source *source, size_t offset)
 	return mark;
 }
 
+/* The usual stumble: `address: [::]` reads as a list with a broken map inside. */
+static const char *
+address_hint(const struct yaml_source *source, size_t line)
+{
+	const char *at = source->text;
+	const char *end = source->text + source->len;
+
+	while (line > 0 && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+		if (newline == NULL)
+			return "";
+		at = newline + 1;
+		line--;
+	}
+	for (; at + 1 < end && at[0] != '\n'; at++) {
+		if (at[0] == ':' && at[1] == ':')
+			return "; an IPv6 address needs quotes, such as \"[::]\"";
+	}
+	return "";
+}
+
 static int
 refuse_syntax(struct reader *reader, const yaml_parser_t *parser)
 {
@@ -81,10 +103,12 @@ refuse_syntax(struct reader *reader, const yaml_parser_t *parser)
 		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s", problem);
 	} else if (parser->context != NULL) {
 		r = ocppd_error_set(reader->err, OCPPD_EINVAL,
-				    "not valid YAML: %s, %s that begins in line %zu", problem,
-				    parser->context, parser->context_mark.line + 1);
+				    "not valid YAML: %s, %s that begins in line %zu%s", problem,
+				    parser->context, parser->context_mark.line + 1,
+				    address_hint(reader->source, mark.line));
 	} else {
-		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s", problem);
+		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s%s", problem,
+				    address_hint(reader->source, mark.line));
 	}
 	return refuse_at(reader, &mark, r);
 }
