@@ -82,10 +82,10 @@ lock_take(struct storage *storage, struct ocppd_error *err)
 		(void)close(fd);
 		goto out;
 	}
-	/* Only information for the next one; a full disk does not matter here. */
 	len = snprintf(text, sizeof(text), "%jd\n", (intmax_t)getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)len, 0) < 0)
-		(void)ftruncate(fd, 0);
+		OCPPD_WARN(storage->host, "lock.unnamed", OCPPD_STR("path", path),
+			   OCPPD_STR("err", strerrordesc_np(errno)));
 	storage->lock_fd = fd;
 out:
 	free(path);

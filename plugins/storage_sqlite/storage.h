@@ -93,7 +93,7 @@ struct queue {
 	bool is_closed; /* what is in it is still worked off */
 };
 
-int queue_init(struct queue *queue);
+void queue_init(struct queue *queue);
 void queue_fini(struct queue *queue);
 void queue_push(struct queue *queue, struct job *job);
 void queue_close(struct queue *queue);
@@ -195,7 +195,7 @@ struct ocppd_unit {
 	char *data;
 	size_t len;
 	size_t size;
-	_Alignas(16) char first[STORAGE_UNIT_INLINE];
+	_Alignas(8) char first[STORAGE_UNIT_INLINE];
 };
 
 struct ocppd_unit *unit_make(struct storage *storage, struct ocppd_host *host, enum job_kind kind);

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define DONE_AT_ONCE 1000u /* completions before others of the loop get their turn */
+#define DONE_AT_ONCE 256u /* completions before others of the loop get their turn */
 
 /* ---- Completions ------------------------------------------------------------------------- */
 
@@ -302,6 +302,8 @@ on_ready(struct ocppd_host *host, int fd, uint32_t ready, void *arg)
 
 	(void)host;
 	(void)ready;
+	if (storage->magic != STORAGE_MAGIC)
+		abort();
 	/* Before the list is taken: who adds to it afterwards wakes us again. */
 	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
 		return;
@@ -537,12 +539,8 @@ make_channels(struct storage *storage, struct ocppd_error *err)
 {
 	struct done *done = &storage->done;
 
-	if (queue_init(&storage->writer.queue) < 0)
-		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
-	if (queue_init(&storage->read_queue) < 0) {
-		queue_fini(&storage->writer.queue);
-		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
-	}
+	queue_init(&storage->writer.queue);
+	queue_init(&storage->read_queue);
 	(void)pthread_mutex_init(&done->lock, NULL);
 	done->head = NULL;
 	done->tail = &done->head;
@@ -587,6 +585,7 @@ storage_start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 	struct storage *storage = ctx;
 	int r;
 
+	(void)host;
 	if (sqlite3_libversion_number() < 3040000)
 		return ocppd_error_set(err, OCPPD_ENOTSUP, "SQLite %s is older than 3.40",
 				       sqlite3_libversion());
@@ -608,7 +607,6 @@ storage_start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 		return r;
 	}
 	storage->state = STORAGE_OPENING;
-	ocppd_health_set(host, "storage", OCPPD_HEALTH_DEGRADED, "the database is being opened");
 	return r;
 }
 

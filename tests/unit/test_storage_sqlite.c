@@ -72,7 +72,8 @@ struct test {
 	int64_t number; /* first column of the first row */
 	uint32_t rows;
 	uint32_t is_cut;
-	bool is_stored; /* a backup ended */
+	bool is_stored; /* a backup ended, so: */
+	int stored;
 	int pipe;
 };
 
@@ -123,7 +124,7 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_error *err, vo
 	struct test *t = arg;
 
 	(void)host;
-	t->result = result;
+	t->stored = result;
 	(void)snprintf(t->text, sizeof(t->text), "%s", err != NULL ? err->text : "");
 	t->is_stored = true;
 }
@@ -892,7 +893,7 @@ back_up(struct test *t, const char *path)
 	if (r < 0)
 		return r;
 	bed_run(&t->bed, &t->is_stored);
-	return t->result;
+	return t->stored;
 }
 
 static void

@@ -187,8 +187,8 @@ run_bare(const char *folder, uint32_t at_once, uint32_t total)
 	sqlite3 *db = NULL;
 	sqlite3_stmt *stmts[3];
 	static const char *const sql[] = {
-		"INSERT INTO bench_item (station, at_us, meter, tag) VALUES (?1, ?2, ?3, ?4) "
-		"RETURNING id",
+		("INSERT INTO bench_item (station, at_us, meter, tag) VALUES (?1, ?2, ?3, ?4) "
+		 "RETURNING id"),
 		"BEGIN IMMEDIATE",
 		"COMMIT",
 	};
