@@ -239,20 +239,8 @@ session_kill(struct session *session)
 	session->io->needs_poke = true;
 }
 
-/* Begins an orderly close; what waits to be sent goes first. */
-void
-session_close(struct session *session, enum close_class class, uint32_t code)
-{
-	if (session->state != SESSION_OPEN)
-		return;
-	session_note(session, class, code);
-	session_closing(session);
-	lws_callback_on_writable(session->wsi);
-}
-
-/* The close frame, in a callback of the wsi, which must return the result. */
-int
-session_send_close(struct session *session)
+static void
+set_close_reason(struct session *session)
 {
 	char text[CLOSE_REASON_MAX + 1] = "";
 	const char *reason = atomic_load(&session->close_reason);
@@ -261,7 +249,34 @@ session_send_close(struct session *session)
 		reason = class_names[session->class];
 	(void)str_copy(text, sizeof(text), reason);
 	lws_close_reason(session->wsi, session->code, (unsigned char *)text, strlen(text));
-	return -1;
+}
+
+/*
+ * Debian's libwebsockets is built with its self-test of closing: on libuv, what a WRITEABLE
+ * callback closes by its result is closed twice, and the second time cuts it before the close frame
+ * went out. A "kill" closes once, and with a reason set it does so in the orderly way.
+ */
+void
+session_send_close(struct session *session)
+{
+	if (session->is_close_sent)
+		return;
+	session->is_close_sent = true;
+	set_close_reason(session);
+	lws_set_timeout(session->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+}
+
+void
+session_close(struct session *session, enum close_class class, uint32_t code)
+{
+	if (session->state != SESSION_OPEN)
+		return;
+	session_note(session, class, code);
+	session_closing(session);
+	if (session->out_first || lws_partial_buffered(session->wsi))
+		lws_callback_on_writable(session->wsi);
+	else
+		session_send_close(session);
 }
 
 /* The same at once: what the station sent cannot be borne. */
@@ -276,7 +291,8 @@ session_refuse(struct session *session, enum close_class class, uint32_t code, c
 	session_drop_outbound(session);
 	if (session->state == SESSION_OPEN)
 		session_closing(session);
-	return session_send_close(session);
+	set_close_reason(session);
+	return -1;
 }
 
 static void

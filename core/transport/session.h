@@ -107,6 +107,7 @@ struct session {
 	bool is_handshaking; /* counted as such */
 	bool is_opened;      /* the core knows of it */
 	bool is_refused;     /* the gate said why */
+	bool is_close_sent;
 	bool is_core_paused;
 	bool is_rx_off;
 	bool has_binary; /* the message under way */
@@ -146,9 +147,9 @@ void session_close(struct session *session, enum close_class class, uint32_t cod
 void session_closing(struct session *session);
 /* Cuts the connection. Works anywhere in the thread; lws does it when it is called next. */
 void session_kill(struct session *session);
-/* In a callback of the wsi, which returns the result: the close frame; the same for what a station
- * must not send, with a log line. */
-int session_send_close(struct session *session);
+/* The close frame, and waits for the station's. Not inside its RECEIVE. */
+void session_send_close(struct session *session);
+/* In its RECEIVE, which returns the result: closes for what a station must not send. */
 int session_refuse(struct session *session, enum close_class class, uint32_t code, const char *why);
 void session_drop_outbound(struct session *session);
 void session_touch(struct session *session);

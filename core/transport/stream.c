@@ -268,9 +268,9 @@ session_writeable(struct session *session, struct lws *wsi)
 		if (r < 0)
 			return -1;
 	}
-	if (session->out_first) {
+	if (session->out_first)
 		lws_callback_on_writable(wsi);
-		return 0;
-	}
-	return session->state == SESSION_CLOSING ? session_send_close(session) : 0;
+	else if (session->state == SESSION_CLOSING)
+		session_send_close(session);
+	return 0;
 }
