@@ -36,11 +36,10 @@ struct ocppd_outcall; /* a CALL to a station, from prepare to completed */
 #define OCPPD_ACTION_PRIORITY 0x10u
 
 /* How a CALL to a station ended. */
-#define OCPPD_RES_REPLY 1   /* confirmation arrived and could be read; outcall_warning tells flaws \
-			     */
-#define OCPPD_RES_ERROR 2   /* CALLERROR, or a confirmation beyond reading: ocppd_outcall_error */
-#define OCPPD_RES_TIMEOUT 3 /* no answer in time; a late one is dropped */
-#define OCPPD_RES_GONE 4    /* the connection ended first */
+#define OCPPD_RES_REPLY 1     /* confirmed; ocppd_outcall_warning tells the answer's flaws */
+#define OCPPD_RES_ERROR 2     /* CALLERROR, or a confirmation beyond reading: ocppd_outcall_error */
+#define OCPPD_RES_TIMEOUT 3   /* no answer in time; a late one is dropped */
+#define OCPPD_RES_GONE 4      /* the connection ended first */
 #define OCPPD_RES_CANCELLED 5 /* the asking or the owning module stopped, or the daemon drains */
 #define OCPPD_RES_REFUSED 6   /* after prepare: schema, or warnings with strict checks */
 
@@ -106,8 +105,7 @@ OCPPD_API int ocppd_action_add(struct ocppd_host *host, const struct ocppd_actio
  * `meterValue[0].timestamp`. raw: the member's text before it was mended, NULL if it was absent;
  * cut to 255 bytes.
  */
-#define OCPPD_FINDING_HARD 0x1u /* keep the record, flagged; keep the value out of all decisions   \
-				 */
+#define OCPPD_FINDING_HARD 0x1u /* keep the record, flagged, and the value out of decisions */
 struct ocppd_finding {
 	const char *quirk;
 	const char *path;
