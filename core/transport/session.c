@@ -113,6 +113,8 @@ session_want(struct session *session, uint32_t bits)
 {
 	struct io *io = session->io;
 
+	if (!io->is_running)
+		return; /* nobody does it any more */
 	if (atomic_fetch_or(&session->wanted, bits) != 0)
 		return; /* queued already; the thread will see these bits as well */
 	if (chain_push(&io->commands, &session->command) == 1)

@@ -127,7 +127,7 @@ extern const struct conn_ops session_ops;
 /* Core thread. fd is taken, also on error (NULL). */
 struct session *session_new(struct io *io, uint32_t listener, int fd);
 void session_free(struct session *session);
-/* Sets bits and queues the command. Any thread but the session's own. */
+/* Sets bits and queues the command. Core thread. */
 void session_want(struct session *session, uint32_t bits);
 /* Core thread: one of its messages was given to the OCPP floor. */
 void session_drained(struct session *session);

@@ -23,6 +23,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -55,6 +56,7 @@ struct daemon_thread {
 	pthread_t thread;
 	sem_t ready;
 	sem_t drained;
+	sem_t stopped;
 	int result;
 	uint16_t port;
 	char big[BIG];
@@ -216,6 +218,9 @@ daemon_main(void *arg)
 	if (daemon->result == 0)
 		(void)loop_run(core);
 
+	/* The loop goes only when nobody is about to post to it. */
+	while (sem_wait(&daemon->stopped) < 0)
+		continue;
 	transport_fini(core);
 	detach(daemon);
 	directory_fini(core);
@@ -251,6 +256,7 @@ daemon_new(void)
 	memcpy(daemon->big + BIG - 2, "\"}", 2);
 	(void)sem_init(&daemon->ready, 0, 0);
 	(void)sem_init(&daemon->drained, 0, 0);
+	(void)sem_init(&daemon->stopped, 0, 0);
 	return daemon;
 }
 
@@ -274,9 +280,11 @@ daemon_free(struct daemon_thread *daemon)
 {
 	if (daemon->result == 0)
 		assert_int_equal(loop_post(&daemon->core, on_stop, NULL), 0);
+	(void)sem_post(&daemon->stopped);
 	(void)pthread_join(daemon->thread, NULL);
 	(void)sem_destroy(&daemon->ready);
 	(void)sem_destroy(&daemon->drained);
+	(void)sem_destroy(&daemon->stopped);
 	free(daemon);
 }
 
@@ -736,9 +744,11 @@ message_to_a_station_that_never_reads_is_given_up(void **state)
 	int other = join_as(*state, GOOD("/ocpp/CP2"));
 	int fd = join_as(*state, GOOD("/ocpp/CP1"));
 	char text[64];
+	struct pollfd end = { .fd = fd, .events = POLLRDHUP };
 	bool is_cut = false;
 
-	for (int i = 0; i < 100000 && !is_cut; i++) {
+	/* As many as the kernel's buffers can never hold the answers to. */
+	for (int i = 0; i < 3000 && !is_cut; i++) {
 		uint8_t frame[64] = { 0x81 };
 		int len = snprintf(text, sizeof(text), "[2,\"%d\",\"Big\",{}]", i);
 
@@ -746,7 +756,7 @@ message_to_a_station_that_never_reads_is_given_up(void **state)
 		memcpy(frame + 6, text, (size_t)len);
 		is_cut = send(fd, frame, (size_t)len + 6, MSG_NOSIGNAL) < 0;
 	}
-	assert_true(is_cut);
+	assert_true(is_cut || poll(&end, 1, 60000) == 1);
 	say_text(other, "[2,\"1\",\"Echo\",{}]");
 	expect_text(other, "[3,\"1\",{}]");
 	(void)close(other);
