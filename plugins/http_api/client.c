@@ -718,10 +718,11 @@ client_free(struct client *client)
 	struct door *door = client->door;
 
 	client->request = NULL;
-	if (request != NULL)
+	if (request != NULL && !door->server->timers_are_gone)
 		ocppd_request_gone(request);
 	TAILQ_REMOVE(&door->clients, client, link);
-	ocppd_timer_free(client->timer);
+	if (!door->server->timers_are_gone)
+		ocppd_timer_free(client->timer);
 	bufferevent_free(client->bev);
 	free(client->text);
 	client->magic = 0;

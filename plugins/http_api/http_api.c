@@ -133,6 +133,9 @@ shutdown_api(struct ocppd_host *host, void *ctx)
 	if (api == NULL)
 		return;
 
+	/* Still there only if the core cut a stop short; its timers are gone with the stop. */
+	if (api->server != NULL)
+		api->server->timers_are_gone = true;
 	server_free(api->server);
 	while (!LIST_EMPTY(&api->pending))
 		(void)pending_end(LIST_FIRST(&api->pending));
@@ -164,15 +167,21 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	return 0;
 }
 
+/* Timers go with the stop, so what has timers goes before it ends. */
 static void
-on_stop_end(struct ocppd_host *host, void *arg)
+close_all(struct api *api)
 {
-	struct api *api = arg;
-
-	server_abort(api->server);
+	server_free(api->server);
+	api->server = NULL;
 	pending_forget(api);
 	ocppd_timer_free(api->stop_timer);
 	api->stop_timer = NULL;
+}
+
+static void
+on_stop_end(struct ocppd_host *host, void *arg)
+{
+	close_all(arg);
 	ocppd_stopped(host);
 }
 
@@ -231,14 +240,11 @@ stop(struct ocppd_host *host, void *ctx)
 
 	(void)host;
 	r = server_stop(api->server, on_empty);
-	if (r == OCPPD_PENDING) {
+	if (r == OCPPD_PENDING)
 		ocppd_timer_set(api->stop_timer, api->conf->stop_timeout_ms);
-		return r;
-	}
-	pending_forget(api);
-	ocppd_timer_free(api->stop_timer);
-	api->stop_timer = NULL;
-	return 0;
+	else
+		close_all(api);
+	return r;
 }
 
 /* ---- Tables -------------------------------------------------------------------------------- */

@@ -449,7 +449,8 @@ door_abort(struct door *door)
 	struct client *client;
 
 	while ((client = TAILQ_FIRST(&door->clients)) != NULL) {
-		client_abandon(client);
+		if (!door->server->timers_are_gone)
+			client_abandon(client);
 		client_free(client);
 	}
 }
@@ -471,7 +472,9 @@ server_free(struct server *server)
 		return;
 
 	server_abort(server);
-	ocppd_timer_free(server->tcp.retry);
-	ocppd_timer_free(server->control.retry);
+	if (!server->timers_are_gone) {
+		ocppd_timer_free(server->tcp.retry);
+		ocppd_timer_free(server->control.retry);
+	}
 	free(server);
 }

@@ -35,6 +35,7 @@ struct server {
 	struct door tcp;
 	struct door control;
 	bool is_stopping;
+	bool timers_are_gone; /* the core deleted them, and forgot the requests */
 	void (*on_empty)(struct server *server); /* while stopping: the last connection went */
 };
 
