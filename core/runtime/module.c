@@ -400,7 +400,8 @@ module_close(struct module *module)
 		host_leave(&module->host, began, "shutdown");
 	}
 	module->is_initialised = false;
-	module->host.ctx = NULL;
+	if (!module->is_stuck)
+		module->host.ctx = NULL;
 	/* After shutdown, which may free what it made; nothing has run in between. */
 	host_revoke(&module->host);
 	if (module->host.state != HOST_FAILED)

@@ -256,6 +256,23 @@ chosen(struct modules_plan *plan, const struct ocppd_need *need, const struct ca
 	return NULL;
 }
 
+/* The module that the need or the operator names is listed and could not be read: told already. */
+static bool
+is_told(const struct modules_plan *plan, const struct ocppd_need *need)
+{
+	uint32_t i;
+
+	for (i = 0; i < plan->count; i++) {
+		const struct entry *entry = plan->entries[i];
+
+		if (entry->plugin == NULL &&
+		    ((need->module != NULL && str_eq(need->module, entry->module)) ||
+		     str_eq(plan_choice(plan, need->service, 0), entry->name)))
+			return true;
+	}
+	return false;
+}
+
 static void
 bind_need(struct modules_plan *plan, struct entry *user, uint32_t n, struct candidates *found)
 {
@@ -266,6 +283,8 @@ bind_need(struct modules_plan *plan, struct entry *user, uint32_t n, struct cand
 		return;
 
 	find_candidates(plan, user, need, found);
+	if (found->count == 0 && is_told(plan, need))
+		return;
 	if (choice != NULL && (found->count > 0 || (need->flags & OCPPD_OPTIONAL) == 0))
 		user->needs[n] = chosen(plan, need, found, choice);
 	else if (found->count == 1)
@@ -497,10 +516,12 @@ count_live(const struct modules_plan *plan)
 static void
 bind_all(struct modules_plan *plan)
 {
+	uint32_t before = plan->problems->count + plan->problems->left_out;
 	uint32_t live = 0;
 	uint32_t i;
 
-	while (live != count_live(plan) && !problems_any(plan->problems)) {
+	while (live != count_live(plan) &&
+	       plan->problems->count + plan->problems->left_out == before) {
 		leave_out_lost(plan);
 		live = count_live(plan);
 		for (i = 0; i < plan->count; i++) {
