@@ -79,11 +79,10 @@ tell_owner(struct ocppd_outcall *call)
 	if (!call->is_prepared || owner == NULL)
 		return;
 	call->is_prepared = false;
-	if (call->row->action == NULL || call->row->action->completed == NULL)
+	if (call->action->completed == NULL)
 		return;
 	began = host_enter(owner);
-	call->row->action->completed(owner, call, call->result, call->request, call->conf,
-				     owner->ctx);
+	call->action->completed(owner, call, call->result, call->request, call->conf, owner->ctx);
 	host_leave(owner, began, call->row->name);
 }
 

@@ -46,6 +46,7 @@ struct ocppd_outcall {
 	bool is_listed;           /* on calls.done */
 	struct ocppd_host *asker; /* NULL once it stopped */
 	struct ocppd_host *owner; /* NULL once it stopped */
+	const struct ocppd_action *action; /* the owner's, as long as there is an owner */
 	const struct action_row *row;
 	struct action_table *table; /* held */
 	struct ocppd_station *station;

@@ -213,12 +213,14 @@ mend_time(struct checker *checker, const struct place *place, int64_t time_us)
 		replace_text(checker, place, text, (size_t)len);
 }
 
-/* A confirmation that cannot be read is an error; so is a CALL without its key members. */
+/* A confirmation that cannot be read is an error; so is a CALL without its key members. A list is
+ * there though one of its elements is not readable. */
 static bool
-is_vital(const struct checker *checker, const struct schema_field *field)
+is_vital(const struct checker *checker, const struct place *place)
 {
 	return checker->policy->mode == CHECK_RESULT ||
-	       (checker->policy->mode == CHECK_CALL && (field->flags & OCPPD_KEY) != 0);
+	       (checker->policy->mode == CHECK_CALL && (place->field->flags & OCPPD_KEY) != 0 &&
+		place->index < 0);
 }
 
 /* A value of a type that cannot be read as the member's: what remains of it, if it is accepted. */
@@ -232,7 +234,7 @@ unreadable(struct checker *checker, const struct place *place, struct json_objec
 
 	if (field->type == OCPPD_T_TIMESTAMP)
 		flaw.quirk = "E05";
-	flaw.is_refused = is_vital(checker, field);
+	flaw.is_refused = is_vital(checker, place);
 	if (!note(checker, &flaw, type_words(field->type)))
 		return;
 	if (field->type == OCPPD_T_TIMESTAMP)
@@ -656,7 +658,7 @@ not_a_list(struct checker *checker, const struct place *place, struct json_objec
 
 	flaw.raw = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
 								 JSON_C_TO_STRING_NOSLASHESCAPE);
-	flaw.is_refused = is_vital(checker, place->field);
+	flaw.is_refused = is_vital(checker, place);
 	if (note(checker, &flaw, "expected a list"))
 		json_object_object_del(place->parent, place->field->name);
 }
@@ -709,7 +711,7 @@ absent(struct checker *checker, const struct place *place, struct flaw *flaw)
 
 	flaw->quirk = is_time ? "E05" : "D04";
 	flaw->is_hard = true;
-	flaw->is_refused = is_vital(checker, field);
+	flaw->is_refused = is_vital(checker, place);
 	if (!note(checker, flaw,
 		  flaw->rank == RANK_TYPE ? type_words(field->type) : "required, but missing"))
 		return;

@@ -118,9 +118,9 @@ prepare(struct ocpp *ocpp, struct ocppd_outcall *call, struct ocppd_error *err)
 	int64_t began;
 	int r = 0;
 
-	if (call->row->action->prepare != NULL) {
+	if (call->action->prepare != NULL) {
 		began = host_enter(owner);
-		r = call->row->action->prepare(owner, call, call->request, owner->ctx, &why);
+		r = call->action->prepare(owner, call, call->request, owner->ctx, &why);
 		host_leave(owner, began, call->row->name);
 	}
 	/* It may have said its last word by ocppd_outcall_ready already. */
@@ -203,6 +203,7 @@ outcall_new(struct ocpp *ocpp, struct ocppd_host *host, const struct ocppd_call_
 	call->flags = request->flags;
 	call->asker = host;
 	call->owner = row->host;
+	call->action = row->action;
 	call->row = row;
 	call->table = ocpp->actions.table;
 	action_table_hold(call->table);
