@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""What operators send to stations: every outcome, through the API and through ocppctl. The module
+micro_command brings a protocol of its own, so that none of OCPP's is needed."""
+
+import asyncio
+import contextlib
+import json
+import os
+
+import pytest
+from harness import PLUGINS, Daemon, Station, run
+
+MODULES = os.path.join(PLUGINS, "..", "tests", "modules", "modules")
+WITHOUT = {"ocpp16_core": None, "storage_sqlite": None, "stations": None, "id_tags": None}
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("commands"), {**WITHOUT, "micro_command": {}},
+                module_dir=[os.path.abspath(MODULES)]) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def painter(daemon, answer, station_id="CP-1", hello=True):
+    async with Station.connect(daemon, station_id, boot=False, subprotocols=["micro1.0"]) as station:
+        station.on_call["Paint"] = answer
+        station.on_call["Start"] = lambda payload: {}
+        if hello:
+            await station.call("Hello", {})
+        yield station
+
+
+def paint(daemon, body, query="", station_id="CP-1", action="Paint"):
+    return daemon.api_async("POST", f"/v1/stations/{station_id}/commands/{action}{query}", body)
+
+
+def accepted(payload):
+    return {"status": "Accepted"}
+
+
+def test_confirmed(daemon):
+    async def session():
+        async with painter(daemon, accepted) as station:
+            text = '{"layers": 2, "colour": "red"}'
+            status, body = await paint(daemon, text)
+            assert (status, body) == (200, {"result": "confirmed", "response": {"status": "Accepted"}})
+            assert list(station.calls[0][3].items()) == [("layers", 2), ("colour", "red")]
+    run(session())
+
+
+def test_rejected_by_the_station_is_confirmed(daemon):
+    async def session():
+        async with painter(daemon, lambda payload: {"status": "Rejected"}):
+            status, body = await paint(daemon, {"colour": "red"})
+            assert status == 200 and body["response"]["status"] == "Rejected"
+    run(session())
+
+
+def test_warning_comes_along_and_strict_refuses(daemon):
+    async def session():
+        async with painter(daemon, accepted) as station:
+            status, body = await paint(daemon, {"colour": "green"})
+            assert status == 200 and body["warnings"] == ["green fades"]
+            status, body = await paint(daemon, {"colour": "green"}, "?checks=strict")
+            assert status == 422 and "green fades" in json.dumps(body)
+            assert len(station.calls) == 1
+            status, body = await paint(daemon, {"colour": "black"})
+            assert status == 422 and "sold out" in body["detail"]
+    run(session())
+
+
+INVALID = [
+    ({"colour": "blue"}, "colour"), ({}, "colour"), ({"colour": "red", "layers": "2"}, "layers"),
+    ({"colour": "red", "hue": 1}, "hue"), ({"colour": "red", "key": "a"}, "key"),
+]
+
+
+@pytest.mark.parametrize("body,named", INVALID, ids=[json.dumps(row[0]) for row in INVALID])
+def test_schema(daemon, body, named):
+    async def session():
+        async with painter(daemon, accepted) as station:
+            status, answer = await paint(daemon, body)
+            assert status == 400 and named in answer["detail"], answer
+            assert not station.calls
+    run(session())
+
+
+def test_callerror(daemon):
+    async def session():
+        async with painter(daemon, lambda payload: None) as station:
+            async def refuse(payload):
+                await station.socket.send(json.dumps(
+                    [4, station.calls[-1][1], "GenericError", "no brush", {"a": 1}]))
+            station.on_call["Paint"] = refuse
+            status, body = await paint(daemon, {"colour": "red"})
+            assert status == 502 and body["result"] == "error"
+            assert body["error"] == {"code": "GenericError", "description": "no brush", "details": {"a": 1}}
+    run(session())
+
+
+def test_confirmation_beyond_reading(daemon):
+    async def session():
+        async with painter(daemon, lambda payload: {"state": 1}):
+            status, body = await paint(daemon, {"colour": "red"})
+            assert status == 502 and body["error"]["code"], body
+    run(session())
+
+
+def test_timeout(daemon):
+    async def session():
+        async with painter(daemon, lambda payload: None):
+            status, body = await paint(daemon, {"colour": "red"}, "?timeout=1")
+            assert status == 504 and body["result"] == "timeout"
+    run(session())
+
+
+def test_connection_ends_for_all_that_wait(daemon):
+    async def session():
+        async with painter(daemon, lambda payload: None) as station:
+            asked = [asyncio.ensure_future(paint(daemon, {"colour": "red"})) for _ in range(3)]
+            while not station.calls:
+                await asyncio.sleep(0)
+            await station.socket.close()
+            ended = await asyncio.gather(*asked)
+            # One that came after the end finds nobody connected.
+            assert [status for status, _ in ended] == [409, 409, 409]
+            assert "gone" in [body.get("result") for _, body in ended]
+    run(session())
+
+
+def test_states_and_unknowns(daemon):
+    async def session():
+        async with painter(daemon, accepted, "NEW", hello=False):
+            status, body = await paint(daemon, {}, station_id="NEW", action="Start")
+            assert status == 409 and body["type"].endswith("forbidden-state"), body
+            status, body = await paint(daemon, {}, station_id="NEW", action="Fly")
+            assert status == 501, body
+        status, body = await paint(daemon, {}, station_id="NOBODY")
+        assert status == 404 and "NOBODY" in body["detail"]
+    run(session())
+
+
+def test_not_connected(daemon):
+    async def session():
+        async with painter(daemon, accepted, "GONE"):
+            pass
+        daemon.log.wait("station.disconnected", station="GONE")
+        status, body = await paint(daemon, {"colour": "red"}, station_id="GONE")
+        assert status == 409 and body["type"].endswith("not-connected")
+        status, body = await paint(daemon, {}, station_id="GONE", action="Fly")
+        assert status == 501
+    run(session())
+
+
+def test_bad_queries(daemon):
+    async def session():
+        async with painter(daemon, accepted):
+            for query, named in [("?timeout=0", "timeout"), ("?timeout=601", "timeout"),
+                                 ("?checks=no", "checks"), ("?check=strict", "did you mean checks")]:
+                status, body = await paint(daemon, {"colour": "red"}, query)
+                assert status == 400 and named in body["detail"]
+    run(session())
+
+
+def test_asker_that_leaves_disturbs_nothing(daemon):
+    async def session():
+        released = asyncio.Event()
+
+        async def later(payload):
+            await released.wait()
+            return {"status": "Accepted"}
+        async with painter(daemon, later) as station:
+            reader, writer = await asyncio.open_unix_connection(daemon.socket)
+            writer.write(b"POST /v1/stations/CP-1/commands/Paint HTTP/1.1\r\nHost: a\r\n"
+                         b"Content-Length: 16\r\n\r\n" + b'{"colour":"red"}')
+            await writer.drain()
+            while not station.calls:
+                await asyncio.sleep(0)
+            writer.close()
+            await writer.wait_closed()
+            released.set()
+            status, body = await paint(daemon, {"colour": "red"})
+            assert status == 200 and body["result"] == "confirmed"
+            del reader
+    run(session())
+
+
+def test_daemon_stops_while_one_waits(tmp_path):
+    async def session():
+        running = Daemon(tmp_path, {**WITHOUT, "micro_command": {}, "http_api": {"stop_timeout": "500ms"}},
+                         module_dir=[os.path.abspath(MODULES)], drain_timeout="1s")
+        running.start()
+        async with painter(running, lambda payload: None) as station:
+            asked = asyncio.ensure_future(paint(running, {"colour": "red"}))
+            while not station.calls:
+                await asyncio.sleep(0)
+            ended = asyncio.get_running_loop().run_in_executor(None, running.stop)
+            status, body = await asked
+            assert status in (409, 503), body
+            assert await ended == 0
+    run(session())
+
+
+CTL = [
+    (["call", "CP-1", "Paint", "colour=red", "layers=2", "key=a,b"], 0, '"Accepted"'),
+    (["call", "CP-1", "Paint", '{"colour":"red"}', "--json"], 0, '"result"'),
+    (["call", "CP-1", "Paint", "colour=green"], 0, "warning: green fades"),
+    (["call", "CP-1", "Paint", "colour=green", "--checks", "strict"], 9, "green fades"),
+    (["call", "CP-1", "Paint", "colour=red", "layers=3"], 3, '"Rejected"'),
+    (["call", "CP-1", "Paint", "colour=red", "layers=4"], 4, "no brush"),
+    (["call", "CP-1", "Paint", "colour=red", "layers=5", "--timeout", "1"], 5, "in time"),
+    (["call", "CP-1", "Paint", "colour=blue"], 9, "colour"),
+    (["call", "CP-1", "Paint", "layers=many"], 9, "layers is a whole number"),
+    (["call", "CP-1", "Fly"], 7, "Fly"),
+    (["call", "--help"], 0, "Paint"),
+    (["help", "call", "Paint"], 0, "colour  string, required red|green|black"),
+    (["--complete", "call", "CP-1", "Pa"], 0, "Paint"),
+    (["--complete", "call", "CP-1", "Paint", "colour="], 0, "colour=black"),
+]
+
+
+@pytest.mark.parametrize("args,status,said", CTL, ids=[" ".join(row[0]) for row in CTL])
+def test_ocppctl(daemon, args, status, said):
+    async def session():
+        async with painter(daemon, accepted) as station:
+            async def answer(payload):
+                layers = payload.get("layers")
+                if layers == 3:
+                    return {"status": "Rejected"}
+                if layers == 4:
+                    return [4, station.calls[-1][1], "GenericError", "no brush", {}]
+                return None if layers == 5 else {"status": "Accepted"}
+            station.on_call["Paint"] = answer
+            got, out, err = await asyncio.get_running_loop().run_in_executor(
+                None, lambda: daemon.ctl(*args))
+            assert got == status and said in out + err, (got, out, err)
+    run(session())
