@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""Checks of the interface between the core and its modules, by ordinary binary tools.
+
+headers   each public header compiles alone, as C11 and C++17, without hidden padding
+symbols   what the headers declare, the version map names and the library exports is the same
+statics   no object file of core or modules has a mutable variable of static storage
+modules   each module exports its descriptor only, and needs no other module
+baseline  the library's interface is the recorded one (tests/abi/libocppd.abi)
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+SKIP = 77
+
+
+def run(*command, **options):
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def output(*command):
+    done = run(*command)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stderr}")
+    return done.stdout
+
+
+def skip(why):
+    print(f"SKIPPED: {why}")
+    sys.exit(SKIP)
+
+
+def report(errors):
+    for error in errors:
+        print(error)
+    return 1 if errors else 0
+
+
+def public_headers(args):
+    return sorted((args.source / "include/ocppd").rglob("*.h"))
+
+
+def check_headers(args):
+    cxx = shutil.which("g++") or shutil.which("c++")
+    compilers = [(args.cc, "c11", "c")]
+    if cxx:
+        compilers.append((cxx, "c++17", "c++"))
+    errors = []
+    for header in public_headers(args):
+        name = header.relative_to(args.source / "include")
+        # Something behind it: a header of macros alone would be an empty file.
+        text = f"#include <{name}>\ntypedef int not_empty;\n"
+        for compiler, standard, language in compilers:
+            done = run(compiler, f"-std={standard}", f"-I{args.source}/include", "-Wall", "-Wextra",
+                       "-Wpedantic", "-Wpadded", "-Werror", "-fsyntax-only", "-x", language, "-",
+                       input=text)
+            if done.returncode != 0:
+                errors.append(f"{name} as {standard}: {done.stderr}")
+    if not cxx:
+        print("no C++ compiler: checked as C only")
+    return report(errors)
+
+
+def declared_functions(args):
+    names = set()
+    for header in public_headers(args):
+        text = re.sub(r"/\*.*?\*/", " ", header.read_text(), flags=re.S)
+        text = re.sub(r"^#.*?(?<!\\)$", " ", text, flags=re.M | re.S)
+        for match in re.finditer(r"\bOCPPD_API\b([^;{]*?)\(", text):
+            if not re.match(r"\s*extern\b", match.group(1)):
+                names.add(match.group(1).replace("*", " ").split()[-1])
+    return names
+
+
+def mapped_symbols(args):
+    text = (args.source / "core/libocppd.map").read_text()
+    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+    return set(re.findall(r"^\s*(ocppd_\w+);", text, flags=re.M))
+
+
+def exported_symbols(path):
+    names = set()
+    for line in output("nm", "-D", "--defined-only", path).splitlines():
+        fields = line.split()
+        name = fields[-1].split("@")[0]
+        if fields[-2] != "A" and not name.startswith(("__odr_asan", "__asan", "__start_", "__stop_")):
+            names.add(name)
+    return names
+
+
+def check_symbols(args):
+    declared = declared_functions(args)
+    mapped = mapped_symbols(args)
+    exported = exported_symbols(args.library)
+    errors = [f"{name}: declared, but not in core/libocppd.map" for name in declared - mapped]
+    errors += [f"{name}: in core/libocppd.map, but not declared" for name in mapped - declared]
+    errors += [f"{name}: in core/libocppd.map, but not exported" for name in mapped - exported]
+    errors += [f"{name}: exported, but not in core/libocppd.map" for name in exported - mapped]
+    return report(sorted(errors))
+
+
+def own_objects(args):
+    for floor in ("base", "runtime", "ocpp", "transport", "daemon"):
+        yield from (args.build / "core" / floor).rglob("*.o")
+    yield from (args.build / "plugins").rglob("*.o")
+
+
+def check_statics(args):
+    # By section: nm prints constant tables that hold pointers (.data.rel.ro) with the same letter.
+    row = re.compile(r"^[0-9a-f]+ (.{7}) (\S+)\s+([0-9a-f]+)\s+(?:\.hidden )?(\S+)$")
+    section = re.compile(r"^\.t?(data|bss)(?!\.rel\.ro)")
+    errors = []
+    count = 0
+    for path in sorted(own_objects(args)):
+        count += 1
+        for line in output("objdump", "-t", path).splitlines():
+            match = row.match(line)
+            if not match or not section.match(match.group(2)) or "O" not in match.group(1):
+                continue
+            name = match.group(4)
+            if not name.startswith(("__odr_asan", "__asan", "__tsan", ".L")):
+                errors.append(f"{path.relative_to(args.build)}: {name} in {match.group(2)} can "
+                              "change; put it into the context that is passed")
+    if count == 0:
+        errors.append(f"there are no object files below {args.build}")
+    return report(errors)
+
+
+def check_modules(args):
+    modules = sorted((args.build / "plugins").glob("*.so"))
+    names = {path.name for path in modules}
+    errors = []
+    for path in modules:
+        exported = exported_symbols(path)
+        if exported != {"ocppd_plugin"}:
+            errors.append(f"{path.name}: exports {', '.join(sorted(exported))}; only ocppd_plugin "
+                          "may be seen")
+        needed = set(re.findall(r"\(NEEDED\).*\[(.*)\]", output("readelf", "-d", path)))
+        if needed & names:
+            errors.append(f"{path.name}: needs {', '.join(needed & names)}; modules meet through "
+                          "services and events only")
+        if "libocppd.so.1" not in needed:
+            errors.append(f"{path.name}: does not need libocppd.so.1")
+        note = output("readelf", "-p", ".ocppd_abi", path)
+        if not re.search(r"ocppd-abi 1\.\d+", note):
+            errors.append(f"{path.name}: has no note of its ABI; define it with OCPPD_PLUGIN")
+    return report(errors)
+
+
+def check_baseline(args):
+    baseline = args.source / "tests/abi/libocppd.abi"
+    for tool in ("abidw", "abidiff"):
+        if not shutil.which(tool):
+            skip(f"{tool} is not installed (package abigail-tools)")
+    if args.sanitize:
+        skip("the baseline is of a build without sanitizers")
+    if ".debug_info" not in output("readelf", "-S", "-W", args.library):
+        skip("the library has no debug information")
+    if args.write:
+        output("abidw", "--headers-dir", args.source / "include/ocppd", "--drop-private-types",
+               "--no-corpus-path", "--no-comp-dir-path", "--short-locs", "--out-file", baseline,
+               args.library)
+        return 0
+    if not baseline.exists():
+        print(f"{baseline} is missing; make it with --write")
+        return 1
+    # Exit 4 says "changed", for additions as for swapped members: it never passes unseen.
+    done = run("abidiff", "--headers-dir2", args.source / "include/ocppd", "--drop-private-types",
+               "--no-show-locs", baseline, args.library)
+    if done.returncode == 0:
+        return 0
+    print(done.stdout, done.stderr)
+    print("A wanted addition: new baseline (check.py … --write baseline), minor and history in "
+          "include/ocppd/abi.h, node in core/libocppd.map, lines in tests/abi/layout.c.")
+    return 1
+
+
+def main():
+    checks = {"headers": check_headers, "symbols": check_symbols, "statics": check_statics,
+              "modules": check_modules, "baseline": check_baseline}
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("check", choices=checks)
+    parser.add_argument("--source", type=pathlib.Path, required=True)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--library", type=pathlib.Path, required=True)
+    parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
+    parser.add_argument("--sanitize", default="")
+    parser.add_argument("--write", action="store_true", help="record a new baseline")
+    args = parser.parse_args()
+    sys.exit(checks[args.check](args))
+
+
+main()
