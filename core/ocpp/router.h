@@ -17,6 +17,7 @@ struct ocpp;
 struct action_row;
 struct action_table;
 struct inbound;
+struct json_object;
 struct json_tokener;
 struct ocppd_station;
 struct outbound;
@@ -84,6 +85,14 @@ void router_detach(struct ocpp *ocpp, struct ocppd_host *host);
 void router_call(struct ocpp *ocpp, struct inbound *message);
 /* Its connection is over: what waits is dropped, what is worked on loses its station. */
 void router_gone(struct ocpp *ocpp, struct ocppd_station *station);
+
+/* Ends a handle with its answer, which is taken; NULL only where nothing can be sent. 0 or
+ * OCPPD_EGONE, OCPPD_ENOMEM; OCPPD_ESTATE: answered already. */
+int call_finish(struct ocpp *ocpp, struct ocppd_call *call, struct outbound *answer,
+		bool is_result);
+/* The same with a CALLERROR; details are taken. */
+int call_fail(struct ocpp *ocpp, struct ocppd_call *call, uint32_t code, const char *text,
+	      struct json_object *details);
 
 /* ---- replies.c: answers to flagged actions, for repetitions (C03) -------------------------- */
 
