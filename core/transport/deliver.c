@@ -73,20 +73,25 @@ dispatch(struct transport *transport, struct inbound *message)
 	ocpp_inbound(transport->core, message);
 }
 
-/* True if something is left. */
+/* True if something may be left: false only after the chain was seen empty, since whoever adds to
+ * one that is not empty wakes nobody. */
 static bool
 drain_io(struct transport *transport, struct io *io, uint32_t budget)
 {
-	take_batch(io);
-	while (io->taken && budget-- > 0) {
-		struct inbound *message = (struct inbound *)(void *)io->taken;
+	while (budget > 0) {
+		take_batch(io);
+		if (!io->taken) {
+			release_swapped(io);
+			return false;
+		}
+		for (; io->taken && budget > 0; budget--) {
+			struct inbound *message = (struct inbound *)(void *)io->taken;
 
-		io->taken = message->link.next;
-		dispatch(transport, message);
+			io->taken = message->link.next;
+			dispatch(transport, message);
+		}
 	}
-	if (!io->taken)
-		release_swapped(io);
-	return io->taken != NULL;
+	return true;
 }
 
 /* ---- Refusals ---------------------------------------------------------------------------- */
@@ -257,10 +262,8 @@ deliver_everything(struct transport *transport)
 	for (uint32_t i = 0; i < transport->io_count; i++) {
 		struct io *io = &transport->ios[i];
 
-		while (drain_io(transport, io, TURN_MESSAGES) || io->inbound.head)
+		while (drain_io(transport, io, TURN_MESSAGES))
 			continue;
-		take_batch(io);
-		release_swapped(io);
 
 		struct link *link = chain_take(&io->refusals);
 		while (link) {

@@ -37,6 +37,9 @@
 
 #define BIG 60000
 #define MAX_MESSAGE 8192
+/* More than the core takes in one turn. */
+#define BURST 400
+#define BURST_ROUNDS 20
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define ACCEPT "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 #define UPGRADE "Host: x\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n" KEY
@@ -151,6 +154,13 @@ provision(struct daemon_thread *daemon)
 
 		record.struct_size = sizeof(record);
 		record.registration = OCPPD_REG_ACCEPTED;
+		assert_int_equal(ocppd_directory_put(&daemon->host, &record, NULL), 0);
+	}
+	for (int i = 0; i < BURST; i++) {
+		char id[16];
+		struct ocppd_admission record = { .struct_size = sizeof(record), .station_id = id };
+
+		(void)snprintf(id, sizeof(id), "B%d", i);
 		assert_int_equal(ocppd_directory_put(&daemon->host, &record, NULL), 0);
 	}
 }
@@ -739,6 +749,27 @@ message_flood_is_answered_in_order(void **state)
 }
 
 static void
+message_burst_of_many_stations_is_answered(void **state)
+{
+	int fds[BURST];
+	char request[512];
+
+	for (int i = 0; i < BURST; i++) {
+		(void)snprintf(request, sizeof(request),
+			       "GET /ocpp/B%d HTTP/1.1\r\n" UPGRADE V13 J16 "\r\n", i);
+		fds[i] = join_as(*state, request);
+	}
+	for (int round = 0; round < BURST_ROUNDS; round++) {
+		for (int i = 0; i < BURST; i++)
+			say_text(fds[i], "[2,\"1\",\"Echo\",{}]");
+		for (int i = 0; i < BURST; i++)
+			expect_text(fds[i], "[3,\"1\",{}]");
+	}
+	for (int i = 0; i < BURST; i++)
+		(void)close(fds[i]);
+}
+
+static void
 message_to_a_station_that_never_reads_is_given_up(void **state)
 {
 	int other = join_as(*state, GOOD("/ocpp/CP2"));
@@ -869,6 +900,7 @@ main(void)
 		TEST(message_longer_than_a_read_is_answered),
 		TEST(message_of_bad_kind_closes_with_its_code),
 		TEST(message_flood_is_answered_in_order),
+		TEST(message_burst_of_many_stations_is_answered),
 		TEST(message_to_a_station_that_never_reads_is_given_up),
 		cmocka_unit_test(session_of_silent_station_is_pinged_and_given_up),
 		TEST(session_taken_over_is_closed),
