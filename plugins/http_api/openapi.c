@@ -374,8 +374,8 @@ set_responses(struct maker *maker, struct json_object *operation, const struct o
 static void
 set_success(struct maker *maker, struct json_object *command)
 {
-	static const char *const words[] = { "Accepted", "Scheduled", "RebootRequired", "Unlocked",
-					     "AcceptedCanceled" };
+	static const char *const words[] = { "Accepted", "Scheduled", "RebootRequired",
+					     "Unlocked" };
 	struct json_object *success = object(maker);
 	struct json_object *values = array(maker);
 

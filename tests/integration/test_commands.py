@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 import json
 import os
+import socket
 
 import pytest
-from harness import PLUGINS, Daemon, Station, run
+from harness import DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
 
 MODULES = os.path.join(PLUGINS, "..", "tests", "modules", "modules")
 WITHOUT = {"ocpp16_core": None, "storage_sqlite": None, "stations": None, "id_tags": None}
@@ -201,6 +202,71 @@ def test_daemon_stops_while_one_waits(tmp_path):
             assert status in (409, 503), body
             assert await ended == 0
     run(session())
+
+
+def stream_request(daemon, size, version="1.1", method="GET"):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(DEADLINE_S)
+    sock.connect(daemon.socket)
+    sock.sendall(f"{method} /v1/micro/stream?bytes={size} HTTP/{version}\r\nHost: a\r\n"
+                 "Connection: close\r\n\r\n".encode())
+    return sock
+
+
+def stream_rest(sock):
+    data = b""
+    while piece := sock.recv(65536):
+        data += piece
+    sock.close()
+    return data
+
+
+@pytest.mark.parametrize("size", [0, 32, 4 * 1024 * 1024])
+def test_long_answer(daemon, size):
+    """http.client reads the chunks."""
+    connection = UnixHTTPConnection(daemon.socket)
+    connection.request("GET", f"/v1/micro/stream?bytes={size}")
+    answer = connection.getresponse()
+    data = answer.read()
+    assert answer.status == 200 and len(data) == size
+    assert data == b"0123456789abcdef0123456789abcde\n" * (size // 32)
+    connection.request("GET", "/v1/health")  # the connection goes on
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_long_answer_in_http_1_0_ends_with_the_connection(daemon):
+    head, body = stream_rest(stream_request(daemon, 320, "1.0")).split(b"\r\n\r\n", 1)
+    assert b"chunked" not in head and len(body) == 320
+
+
+def test_long_answer_to_head_is_empty(daemon):
+    assert stream_rest(stream_request(daemon, 320, method="HEAD")).endswith(b"\r\n\r\n")
+
+
+def test_slow_reader_pauses_its_source_only(daemon):
+    sock = stream_request(daemon, 16 * 1024 * 1024)
+    before = daemon.cpu_rss()
+    for _ in range(20):
+        assert daemon.api("GET", "/v1/health")[0] == 200
+    assert daemon.cpu_rss() - before < 8 * 1024 * 1024
+    assert len(stream_rest(sock)) > 16 * 1024 * 1024
+    assert int(daemon.log.events("stream.ended")[-1]["pauses"]) > 10
+
+
+def test_reader_that_leaves_ends_its_source(daemon):
+    sock = stream_request(daemon, 16 * 1024 * 1024)
+    assert sock.recv(16)
+    sock.close()
+    daemon.log.wait("stream.abandoned")
+
+
+def test_reader_that_never_reads_is_given_up(tmp_path):
+    with Daemon(tmp_path, {**WITHOUT, "micro_command": {}, "http_api": {"request_timeout": "300ms"}},
+                module_dir=[os.path.abspath(MODULES)]) as running:
+        sock = stream_request(running, 16 * 1024 * 1024)
+        running.log.wait("stream.abandoned")
+        sock.close()
 
 
 CTL = [

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
-/* A protocol of its own with commands to stations: for tests of what operators send. */
+/* A protocol of its own with commands to stations, and a route with a long answer: for tests of
+ * what operators send and get. */
 #include <ocppd/directory.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define PROTOCOL "micro1.0"
@@ -69,6 +71,77 @@ static const struct ocppd_word vocabulary[] = {
 	{ PROTOCOL, "Start", OCPPD_TO_STATION, 0 },
 };
 
+/* ---- A long answer ------------------------------------------------------------------------- */
+
+struct stream {
+	int64_t left;
+	int64_t pauses; /* how often there was no room */
+};
+
+static void
+stream_on(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	static const char piece[] = "0123456789abcdef0123456789abcde\n";
+	struct stream *stream = arg;
+
+	while (stream->left > 0) {
+		int r = ocppd_request_write(host, request, piece, sizeof(piece) - 1);
+
+		if (r == OCPPD_EBUSY) {
+			stream->pauses++;
+			return;
+		}
+		if (r < 0) {
+			free(stream);
+			return;
+		}
+		stream->left -= (int64_t)sizeof(piece) - 1;
+	}
+	OCPPD_INFO(host, "stream.ended", OCPPD_INT("pauses", stream->pauses));
+	ocppd_request_end(host, request);
+	free(stream);
+}
+
+static void
+stream_gone(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	(void)request;
+	OCPPD_INFO(host, "stream.abandoned", OCPPD_INT("code", 0));
+	free(arg);
+}
+
+static void
+stream_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+
+	(void)ctx;
+	if (stream == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	stream->left = ocppd_request_query_int(request, "bytes", 0);
+	if (ocppd_request_begin(host, request, 200, "text/plain", stream_on, stream_gone, stream) <
+	    0) {
+		free(stream);
+		return;
+	}
+	stream_on(host, request, stream);
+}
+
+static const struct ocppd_field stream_query[] = {
+	{ .name = "bytes", .type = OCPPD_T_INTEGER, .flags = OCPPD_REQUIRED, .max = 1 << 30 },
+};
+
+static const struct ocppd_route routes[] = {
+	{ .method = "GET",
+	  .path = "/v1/micro/stream",
+	  .role = OCPPD_ROLE_NONE,
+	  .query = OCPPD_TABLE(stream_query),
+	  .summary = "A long answer",
+	  .on_request = stream_get },
+};
+
 static int
 start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 {
@@ -86,5 +159,6 @@ OCPPD_PLUGIN = {
 	"Commands to stations",
 	.actions = OCPPD_TABLE(actions),
 	.vocabulary = OCPPD_TABLE(vocabulary),
+	.routes = OCPPD_TABLE(routes),
 	.start = start,
 };
