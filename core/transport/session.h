@@ -110,7 +110,6 @@ struct session {
 	bool is_close_sent;
 	bool is_core_paused;
 	bool is_rx_off;
-	bool has_binary; /* the message under way */
 	bool takes_binary;
 	bool takes_pings;
 };
