@@ -59,8 +59,9 @@ case $(clang-format --version 2>/dev/null) in
 	;;
 esac
 
-suite asan
-suite tsan -L threads
+suite asan -LE abi
+suite tsan -L "unit|modules|threads"
+suite release -L abi
 
 echo
 if [ "$skipped" -gt 0 ]; then
