@@ -8,6 +8,8 @@ symbols   what the headers declare, the version map names and the library export
 statics   no object file of core or modules has a mutable variable of static storage
 modules   each module exports its descriptor only, and needs no other module
 baseline  the library's interface is the recorded one (tests/abi/libocppd.abi)
+template  the module of packaging/examples builds outside of the tree, against what is installed,
+          with CMake and with make, and the installed daemon takes it
 """
 import argparse
 import os
@@ -16,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 SKIP = 77
 
@@ -97,6 +100,7 @@ def exported_symbols(path):
 def check_symbols(args):
     declared = declared_functions(args)
     mapped = mapped_symbols(args)
+    declared.add("ocppd_main")  # the executable's way in; no module's business
     exported = exported_symbols(args.library)
     errors = [f"{name}: declared, but not in core/libocppd.map" for name in declared - mapped]
     errors += [f"{name}: in core/libocppd.map, but not declared" for name in mapped - declared]
@@ -181,9 +185,38 @@ def check_baseline(args):
     return 1
 
 
+def must(command, where, environment):
+    done = run(*command, cwd=where, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+
+
+def check_template(args):
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        env = dict(os.environ, DESTDIR=name)
+        must(["cmake", "--install", args.build], folder, env)
+        del env["DESTDIR"]
+        package = next(folder.rglob("ocppdConfig.cmake")).parent
+        pkg_config = next(folder.rglob("ocppd.pc")).parent
+        daemon = next(path for path in folder.rglob("sbin/ocppd"))
+        library = next(folder.rglob("libocppd.so.1")).parent
+        flags = f"-fsanitize={args.sanitize}" if args.sanitize else ""
+        env.update(PKG_CONFIG="pkg-config --define-prefix", PKG_CONFIG_PATH=str(pkg_config),
+                   LD_LIBRARY_PATH=str(library), CC=args.cc, OCPPD=str(daemon))
+        module = folder / "module"
+        shutil.copytree(args.source / "packaging/examples/acme_energy", module)
+        must(["cmake", "-S", ".", "-B", "build", f"-Docppd_DIR={package}", f"-DOCPPD={daemon}",
+              f"-DCMAKE_C_FLAGS={flags}", f"-DOCPPD_SANITIZE={args.sanitize}"], module, env)
+        must(["cmake", "--build", "build"], module, env)
+        must(["ctest", "--test-dir", "build", "--output-on-failure"], module, env)
+        must(["make", f"CFLAGS=-Wall -Wextra -Werror {flags}", "all", "check"], module, env)
+    return 0
+
+
 def main():
     checks = {"headers": check_headers, "symbols": check_symbols, "statics": check_statics,
-              "modules": check_modules, "baseline": check_baseline}
+              "modules": check_modules, "baseline": check_baseline, "template": check_template}
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("check", choices=checks)
