@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * PUT and DELETE of stations. A change is read, merged, checked by the core's directory, and
+ * committed; one at a time for each station. If the commit fails, the directory gets its old
+ * record back.
+ */
+#include "stations.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABELS_MAX 64
+#define LABEL_SIZE 256
+
+struct change {
+	struct stations *ctx;
+	struct ocppd_request *request;
+	struct ocppd_station *station;
+	struct record *before; /* NULL: there was none */
+	struct record *after;
+};
+
+static void
+change_end(struct change *change)
+{
+	struct stations *ctx = change->ctx;
+
+	stations_slot(ctx, change->station)->is_changing = false;
+	record_free(change->before);
+	record_free(change->after);
+	free(change);
+	stations_done(ctx);
+}
+
+static void
+change_fail(struct change *change, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(change->ctx->host, change->request, result, err);
+	change_end(change);
+}
+
+static void
+say_invalid(struct change *change, const char *text)
+{
+	ocppd_request_problem(change->ctx->host, change->request, 400, "invalid-station", "%s",
+			      text);
+	change_end(change);
+}
+
+/* NULL: the request was answered. */
+static struct change *
+change_new(struct stations *ctx, struct ocppd_request *request, struct ocppd_station *station)
+{
+	struct ocppd_host *host = ctx->host;
+	struct change *change;
+	struct station_slot *slot;
+
+	slot = stations_slot(ctx, station);
+	if (slot->is_fixed) {
+		ocppd_request_problem(host, request, 409, "configured",
+				      "This station stands in the configuration file");
+		return NULL;
+	}
+	if (slot->is_changing) {
+		ocppd_request_problem(host, request, 409, "busy",
+				      "Another change of this station is under way");
+		return NULL;
+	}
+	change = calloc(1, sizeof(*change));
+	if (change == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	change->ctx = ctx;
+	change->request = request;
+	change->station = station;
+	slot->is_changing = true;
+	ctx->outstanding++;
+	return change;
+}
+
+/* ---- Members -----------------------------------------------------------------------------------
+ */
+
+static int
+set_lines(char **lines, struct json_object *list)
+{
+	char *made = NULL;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(list); i++)
+		r = lines_add(&made, json_object_get_string(json_object_array_get_idx(list, i)));
+	if (r >= 0)
+		r = record_set(lines, made == NULL ? "" : made);
+	free(made);
+	return r;
+}
+
+static bool
+are_labels(struct json_object *labels)
+{
+	if (!json_object_is_type(labels, json_type_object) ||
+	    json_object_object_length(labels) > LABELS_MAX)
+		return false;
+	json_object_object_foreach (labels, name, value) {
+		if (!json_object_is_type(value, json_type_string) || strlen(name) >= LABEL_SIZE ||
+		    json_object_get_string_len(value) >= LABEL_SIZE)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t
+registration_number(const char *word)
+{
+	for (uint32_t i = 0; registration_words[i] != NULL; i++) {
+		if (strcmp(word, registration_words[i]) == 0)
+			return i + 1;
+	}
+	return OCPPD_REG_REJECTED;
+}
+
+static const char *
+merge_key(struct record *record, struct json_object *body)
+{
+	const char *key = ocppd_json_get_str(body, "authorizationKey");
+
+	if (!json_object_object_get_ex(body, "authorizationKey", NULL))
+		return NULL;
+	if (key == NULL)
+		return record_set(&record->verifiers, "") < 0 ? "out of memory" : NULL;
+	if (record_set_key(record, key) < 0)
+		return "authorizationKey: 32 to 40 hex digits, or 16 to 20 bytes of text";
+	return NULL;
+}
+
+/* Puts the members that were given into the record. Returns what is wrong, or NULL. */
+static const char *
+merge_body(struct record *record, struct json_object *body)
+{
+	const char *word = ocppd_json_get_str(body, "registrationStatus");
+	struct json_object *labels = ocppd_json_get(body, "labels");
+	struct json_object *quirks = ocppd_json_get(body, "quirks");
+	struct json_object *protocols = ocppd_json_get(body, "allowedProtocols");
+	const char *wrong = merge_key(record, body);
+
+	if (wrong != NULL)
+		return wrong;
+	if (word != NULL)
+		record->registration = registration_number(word);
+	if (json_object_object_get_ex(body, "securityProfile", NULL))
+		record->security_profile =
+			(uint32_t)ocppd_json_get_int(body, "securityProfile", OCPPD_PROFILE_ANY);
+	record->is_strict = ocppd_json_get_bool(body, "strict", record->is_strict) != 0;
+	if (quirks != NULL && set_lines(&record->quirks, quirks) < 0)
+		return "quirks: codes and option=value, without line breaks";
+	if (protocols != NULL && set_lines(&record->protocols, protocols) < 0)
+		return "allowedProtocols: names of subprotocols";
+	if (json_object_object_get_ex(body, "authUser", NULL) &&
+	    record_set(&record->auth_user, ocppd_json_get_str(body, "authUser")) < 0)
+		return "out of memory";
+	if (labels != NULL && !are_labels(labels))
+		return "labels: an object of at most 64 strings of at most 255 bytes";
+	if (labels != NULL &&
+	    record_set(&record->labels,
+		       json_object_to_json_string_ext(labels, JSON_C_TO_STRING_PLAIN)) < 0)
+		return "out of memory";
+	if ((record->security_profile == 1 || record->security_profile == 2) &&
+	    record->verifiers[0] == '\0')
+		return "authorizationKey: required with securityProfile 1 and 2";
+	return NULL;
+}
+
+/* ---- PUT ---------------------------------------------------------------------------------------
+ */
+
+static void
+restore(struct change *change)
+{
+	struct ocppd_error err = { 0 };
+
+	if (change->before == NULL)
+		record_withdraw(change->ctx, change->after->station_id);
+	else if (record_apply(change->ctx, change->before, &err) < 0)
+		OCPPD_ERROR(change->ctx->host, "station.unloaded",
+			    OCPPD_STR("station", change->before->station_id),
+			    OCPPD_STR("text", err.text));
+}
+
+static void
+on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+       const struct ocppd_error *err, void *arg)
+{
+	struct change *change = arg;
+	struct stations *ctx = change->ctx;
+	struct ocppd_request *request = change->request;
+
+	(void)rows;
+	(void)count;
+	if (result < 0) {
+		restore(change);
+		change_fail(change, result, err);
+		return;
+	}
+	OCPPD_INFO(host, "station.changed", OCPPD_STR("station", change->after->station_id),
+		   OCPPD_STR("registration", registration_words[change->after->registration - 1]),
+		   OCPPD_STR("user", ocppd_request_user(request)));
+	unknown_forget(ctx, change->after->station_id);
+	/* Answered as a GET is; the change itself is over. */
+	ctx->outstanding++;
+	change_end(change);
+	routes_get(host, request, ctx);
+	stations_done(ctx);
+}
+
+static int
+commit_put(struct change *change)
+{
+	struct stations *ctx = change->ctx;
+	const struct record *record = change->after;
+	struct ocppd_unit *unit = NULL;
+	const struct ocppd_value values[] = {
+		ocppd_value_str(record->station_id),
+		ocppd_value_int(record->registration),
+		record->security_profile == OCPPD_PROFILE_ANY
+			? ocppd_value_null()
+			: ocppd_value_int(record->security_profile),
+		ocppd_value_str(record->verifiers),
+		ocppd_value_str(record->quirks),
+		ocppd_value_int(record->is_strict),
+		ocppd_value_str(record->labels),
+		ocppd_value_str(record->auth_user),
+		ocppd_value_str(record->protocols),
+		ocppd_value_int(SOURCE_DATABASE),
+		ocppd_value_int(ocppd_now_us(ctx->host)),
+	};
+	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_PUT, values,
+					   sizeof(values) / sizeof(values[0]), 0);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		return r;
+	}
+	ctx->storage->unit_commit(unit, on_put, change);
+	return 0;
+}
+
+static void
+on_put_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct change *change = arg;
+	struct stations *ctx = change->ctx;
+	struct ocppd_error own = { 0 };
+	const char *wrong;
+	int r;
+
+	(void)host;
+	if (result < 0) {
+		change_fail(change, result, err);
+		return;
+	}
+	if (rows->count > 0) {
+		change->before = record_from_row(rows->values);
+		change->after = change->before == NULL ? NULL : record_dup(change->before);
+	} else {
+		change->after = record_new(ocppd_station_id(change->station));
+	}
+	if (change->after == NULL) {
+		change_fail(change, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	wrong = merge_body(change->after, ocppd_request_body(change->request));
+	if (wrong != NULL) {
+		say_invalid(change, wrong);
+		return;
+	}
+	if (record_apply(ctx, change->after, &own) < 0) {
+		say_invalid(change, own.text);
+		return;
+	}
+	r = commit_put(change);
+	if (r < 0) {
+		restore(change);
+		change_fail(change, r, NULL);
+	}
+}
+
+/* Quirk A04's rules, here as in the handshake. */
+static bool
+is_identity(const char *text)
+{
+	uint32_t characters = 0;
+
+	for (const char *at = text; *at != '\0'; at++) {
+		unsigned char c = (unsigned char)*at;
+
+		if (c < 0x20 || c == 0x7f || c == '/')
+			return false;
+		characters += (c & 0xc0) != 0x80 ? 1 : 0;
+	}
+	return characters >= 1 && characters <= OCPPD_STATION_ID_MAX;
+}
+
+void
+routes_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct stations *ctx = arg;
+	const char *station_id = ocppd_request_param(request, "stationId");
+	const struct ocppd_value id = ocppd_value_str(station_id);
+	struct ocppd_station *station;
+	struct change *change;
+	int r;
+
+	if (!is_identity(station_id)) {
+		ocppd_request_problem(host, request, 400, "bad-identity",
+				      "An identity has 1 to %d characters, no slash and no control "
+				      "characters",
+				      OCPPD_STATION_ID_MAX);
+		return;
+	}
+	station = ocppd_station_get(host, station_id);
+	if (station == NULL) {
+		ocppd_request_problem(host, request, 503, "limit",
+				      "No room for another station (max_stations)");
+		return;
+	}
+	change = change_new(ctx, request, station);
+	if (change == NULL)
+		return;
+	r = ctx->storage->query(ctx->storage_self, host, STATEMENT_FIND, &id, 1, 1, on_put_read,
+				change);
+	if (r < 0)
+		change_fail(change, r, NULL);
+}
+
+/* ---- DELETE ------------------------------------------------------------------------------------
+ */
+
+static void
+on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct change *change = arg;
+	struct stations *ctx = change->ctx;
+	const char *station_id = ocppd_station_id(change->station);
+	struct station_slot *slot = stations_slot(ctx, change->station);
+
+	(void)rows;
+	(void)count;
+	if (result < 0) {
+		change_fail(change, result, err);
+		return;
+	}
+	record_withdraw(ctx, station_id);
+	while (slot->connectors != NULL) {
+		struct connector *next = slot->connectors->next;
+
+		free(slot->connectors);
+		slot->connectors = next;
+	}
+	slot->boot_count = 0;
+	OCPPD_INFO(host, "station.deleted", OCPPD_STR("station", station_id),
+		   OCPPD_STR("user", ocppd_request_user(change->request)));
+	ocppd_station_disconnect(host, change->station, 1000, "admin");
+	ocppd_request_reply(host, change->request, 200, NULL);
+	change_end(change);
+}
+
+void
+routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct stations *ctx = arg;
+	const char *station_id = ocppd_request_param(request, "stationId");
+	const struct ocppd_value id = ocppd_value_str(station_id);
+	struct ocppd_station *station = ocppd_station_find(host, station_id);
+	struct ocppd_unit *unit = NULL;
+	struct change *change;
+	int r;
+
+	if (station == NULL || !stations_slot(ctx, station)->is_known) {
+		ocppd_request_problem(host, request, 404, "unknown-station",
+				      "There is no such station");
+		return;
+	}
+	change = change_new(ctx, request, station);
+	if (change == NULL)
+		return;
+	r = ctx->storage->unit_new(ctx->storage_self, host, &unit);
+	for (uint32_t i = STATEMENT_DELETE; r >= 0 && i <= STATEMENT_DELETE_KEYS; i++)
+		r = ctx->storage->unit_add(unit, host, i, &id, 1, 0);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		change_fail(change, r, NULL);
+		return;
+	}
+	ctx->storage->unit_commit(unit, on_deleted, change);
+}

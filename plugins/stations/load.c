@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Start and reload: the directory, the state of the last boots and the connectors come from the
+ * database page by page, the configuration's stations on top of them, all before the listeners
+ * open.
+ */
+#include "stations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 2000
+
+enum {
+	PHASE_DIRECTORY,
+	PHASE_STATES,
+	PHASE_CONNECTORS,
+	PHASE_DONE,
+};
+
+static int load_page(struct stations *ctx, const struct ocppd_value *cursor);
+
+static void
+finish(struct stations *ctx, int result, const struct ocppd_error *err)
+{
+	struct ocppd_error own = { 0 };
+
+	ctx->is_starting = false;
+	if (result < 0 && (err == NULL || err->code == 0)) {
+		(void)ocppd_error_set(&own, result, "the stations cannot be read");
+		err = &own;
+	}
+	ocppd_started(ctx->host, result < 0 ? err : NULL);
+}
+
+/* ---- Rows --------------------------------------------------------------------------------------
+ */
+
+static int
+load_record(struct stations *ctx, const struct ocppd_value *row)
+{
+	struct record *record = record_from_row(row);
+	struct ocppd_error err = { 0 };
+
+	if (record == NULL)
+		return OCPPD_ENOMEM;
+	/* One bad row must not keep the others out. */
+	if (fixed_find(ctx, record->station_id) == NULL && record_apply(ctx, record, &err) < 0)
+		OCPPD_ERROR(ctx->host, "station.unloaded", OCPPD_STR("station", record->station_id),
+			    OCPPD_STR("text", err.text));
+	record_free(record);
+	return 0;
+}
+
+/* Columns: station_id, registered, boot_count, seen_us, … */
+static int
+load_state(struct stations *ctx, const struct ocppd_value *row)
+{
+	char station_id[ID_SIZE];
+	struct ocppd_station *station;
+	struct station_slot *slot;
+
+	copy_value(&row[0], station_id, sizeof(station_id));
+	station = ocppd_station_find(ctx->host, station_id);
+	if (station == NULL)
+		return 0;
+	slot = stations_slot(ctx, station);
+	if (row[1].number >= OCPPD_REG_NONE && row[1].number <= OCPPD_REG_REJECTED)
+		slot->state = (uint8_t)row[1].number;
+	slot->boot_count = (uint32_t)row[2].number;
+	slot->seen_us = row[3].number;
+	ocppd_station_set_registration(ctx->host, station, registration_now(slot));
+	return 0;
+}
+
+/* Columns: station_id, evse, connector, status, error_code, time_us, received_us, … */
+static int
+load_connector(struct stations *ctx, const struct ocppd_value *row)
+{
+	char station_id[ID_SIZE];
+	char status[64];
+	char error_code[64];
+	struct ocppd_place place = { (int32_t)row[1].number, (int32_t)row[2].number };
+	struct ocppd_station *station;
+	struct connector *connector;
+
+	copy_value(&row[0], station_id, sizeof(station_id));
+	copy_value(&row[3], status, sizeof(status));
+	copy_value(&row[4], error_code, sizeof(error_code));
+	station = ocppd_station_find(ctx->host, station_id);
+	if (station == NULL)
+		return 0;
+	connector = connector_put(stations_slot(ctx, station), place, status,
+				  error_code[0] == '\0' ? NULL : error_code);
+	if (connector == NULL)
+		return OCPPD_ENOMEM;
+	connector->time_us = row[5].number;
+	connector->received_us = row[6].number;
+	return 0;
+}
+
+static int
+load_row(struct stations *ctx, const struct ocppd_value *row)
+{
+	switch (ctx->load_phase) {
+	case PHASE_DIRECTORY:
+		return load_record(ctx, row);
+	case PHASE_STATES:
+		return load_state(ctx, row);
+	default:
+		return load_connector(ctx, row);
+	}
+}
+
+static int
+apply_fixed(struct stations *ctx, struct ocppd_error *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < ctx->fixed_count; i++)
+		r = record_apply(ctx, ctx->fixed[i], err);
+	return r;
+}
+
+static int
+next_phase(struct stations *ctx, struct ocppd_error *err)
+{
+	const struct ocppd_value first[] = { ocppd_value_str(""), ocppd_value_int(-1),
+					     ocppd_value_int(-1) };
+	int r = 0;
+
+	if (ctx->load_phase == PHASE_DIRECTORY)
+		r = apply_fixed(ctx, err);
+	ctx->load_phase++;
+	if (r < 0 || ctx->load_phase == PHASE_DONE)
+		return r;
+	return load_page(ctx, first);
+}
+
+static void
+on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct stations *ctx = arg;
+	struct ocppd_error own = { 0 };
+	const struct ocppd_value *row = NULL;
+	int r = result;
+
+	(void)host;
+	if (err != NULL)
+		own = *err;
+	for (uint32_t i = 0; r >= 0 && i < rows->count; i++) {
+		row = rows->values + (size_t)i * rows->columns;
+		r = load_row(ctx, row);
+	}
+	if (r >= 0 && rows->count == PAGE)
+		r = load_page(ctx, row);
+	else if (r >= 0)
+		r = next_phase(ctx, &own);
+	if (r < 0 || ctx->load_phase == PHASE_DONE)
+		finish(ctx, r, &own);
+	stations_done(ctx);
+}
+
+/* cursor: the last row of the page before; its first one or three columns are the key. */
+static int
+load_page(struct stations *ctx, const struct ocppd_value *cursor)
+{
+	static const uint32_t by_phase[] = { STATEMENT_LIST, STATEMENT_STATES,
+					     STATEMENT_CONNECTORS };
+	bool has_place = ctx->load_phase == PHASE_CONNECTORS;
+	const struct ocppd_value values[] = {
+		cursor[0],
+		ocppd_value_int(PAGE),
+		has_place ? cursor[1] : ocppd_value_null(),
+		has_place ? cursor[2] : ocppd_value_null(),
+	};
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, by_phase[ctx->load_phase], values,
+				    has_place ? 4 : 2, PAGE, on_page, ctx);
+
+	if (r >= 0)
+		ctx->outstanding++;
+	return r;
+}
+
+int
+load_begin(struct stations *ctx, struct ocppd_error *err)
+{
+	const struct ocppd_value first = ocppd_value_str("");
+	int r = apply_unknown(ctx, err);
+
+	if (r < 0)
+		return r;
+	ctx->load_phase = PHASE_DIRECTORY;
+	r = load_page(ctx, &first);
+	if (r < 0)
+		return ocppd_error_set(err, r, "the stations cannot be read");
+	return OCPPD_PENDING;
+}
+
+int
+apply_unknown(struct stations *ctx, struct ocppd_error *err)
+{
+	const struct ocppd_admission admission = {
+		.struct_size = sizeof(admission),
+		.security_profile = OCPPD_PROFILE_ANY,
+		.registration = OCPPD_REG_NONE,
+	};
+
+	return ocppd_directory_set_unknown(
+		ctx->host, ctx->conf->unknown == UNKNOWN_REJECT ? NULL : &admission, err);
+}
+
+/* ---- The configuration's stations --------------------------------------------------------------
+ */
+
+static int
+compare_fixed(const void *a, const void *b)
+{
+	const struct record *const *left = a;
+	const struct record *const *right = b;
+
+	return strcmp((*left)->station_id, (*right)->station_id);
+}
+
+void
+fixed_free(struct record **fixed, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		record_free(fixed[i]);
+	free(fixed);
+}
+
+static const struct station_conf *
+conf_at(const struct stations_conf *conf, uint32_t i)
+{
+	return (const struct station_conf *)conf->stations.items + i;
+}
+
+/* The record of before, if the key is the same: making verifiers anew costs time. */
+static const struct record *
+same_key(const struct stations *ctx, const struct station_conf *item)
+{
+	const struct station_conf *old;
+	const char *station_id = ocppd_node_text(item->id);
+
+	for (uint32_t i = 0; ctx->fixed_count > 0 && i < ctx->conf->stations.count; i++) {
+		old = conf_at(ctx->conf, i);
+		if (strcmp(ocppd_node_text(old->id), station_id) == 0)
+			return old->authorization_key != NULL && item->authorization_key != NULL &&
+					       strcmp(old->authorization_key,
+						      item->authorization_key) == 0
+				       ? fixed_find(ctx, station_id)
+				       : NULL;
+	}
+	return NULL;
+}
+
+int
+load_fixed(struct stations *ctx, const struct stations_conf *conf, struct record ***ret_fixed,
+	   uint32_t *ret_count)
+{
+	struct record **fixed = calloc(conf->stations.count + 1, sizeof(*fixed));
+
+	if (fixed == NULL)
+		return OCPPD_ENOMEM;
+	for (uint32_t i = 0; i < conf->stations.count; i++) {
+		const struct station_conf *item = conf_at(conf, i);
+
+		fixed[i] = record_from_conf(item, same_key(ctx, item));
+		if (fixed[i] == NULL) {
+			fixed_free(fixed, i);
+			return OCPPD_ENOMEM;
+		}
+	}
+	qsort(fixed, conf->stations.count, sizeof(*fixed), compare_fixed);
+	*ret_fixed = fixed;
+	*ret_count = conf->stations.count;
+	return 0;
+}
+
+/* What the database says of a station that left the configuration. */
+static void
+on_left_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	     const struct ocppd_error *err, void *arg)
+{
+	struct stations *ctx = arg;
+
+	(void)err;
+	if (result < 0)
+		OCPPD_ERROR(host, "station.unloaded", OCPPD_STR("err", ocppd_error_name(result)));
+	else if (rows->count > 0)
+		(void)load_record(ctx, rows->values);
+	stations_done(ctx);
+}
+
+static void
+leave(struct stations *ctx, const struct record *record)
+{
+	const struct ocppd_value id = ocppd_value_str(record->station_id);
+	struct ocppd_station *station = ocppd_station_find(ctx->host, record->station_id);
+	uint8_t state = station == NULL ? OCPPD_REG_NONE : stations_slot(ctx, station)->state;
+
+	record_withdraw(ctx, record->station_id);
+	/* It booted all the same. */
+	if (station != NULL)
+		stations_slot(ctx, station)->state = state;
+	if (ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND, &id, 1, 1,
+				on_left_read, ctx) >= 0)
+		ctx->outstanding++;
+}
+
+void
+load_reload(struct stations *ctx, const struct stations_conf *conf)
+{
+	struct record **old = ctx->fixed;
+	uint32_t old_count = ctx->fixed_count;
+	struct record **fixed;
+	struct ocppd_error err = { 0 };
+	uint32_t count;
+
+	if (load_fixed(ctx, conf, &fixed, &count) < 0) {
+		OCPPD_ERROR(ctx->host, "stations.kept", OCPPD_STR("err", "ENOMEM"));
+		ctx->conf = conf;
+		return;
+	}
+	ctx->conf = conf;
+	ctx->fixed = fixed;
+	ctx->fixed_count = count;
+	for (uint32_t i = 0; i < old_count; i++) {
+		if (fixed_find(ctx, old[i]->station_id) == NULL)
+			leave(ctx, old[i]);
+	}
+	fixed_free(old, old_count);
+	if (apply_fixed(ctx, &err) < 0 || apply_unknown(ctx, &err) < 0)
+		OCPPD_ERROR(ctx->host, "station.unloaded", OCPPD_STR("text", err.text));
+}

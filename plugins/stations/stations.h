@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef STATIONS_H
+#define STATIONS_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include <ocppd/directory.h>
+#include <ocppd/event/connector.h>
+#include <ocppd/event/station.h>
+#include <ocppd/json.h>
+#include <ocppd/plugin.h>
+#include <ocppd/service/stations.h>
+
+/*
+ * The module's state and the seams between its files: record.c (a directory record and what may
+ * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
+ * change.c (PUT and DELETE), unknown.c (who was turned away), tables.c (SQL and routes),
+ * stations.c (life).
+ */
+struct station_conf { /* an element of the option `stations` */
+	const struct ocppd_node *id;
+	uint32_t registration; /* index into registration_words + 1 */
+	uint32_t is_strict;
+	int64_t security_profile; /* 0 to 3 */
+	const char *authorization_key;
+	const char *auth_user;
+	struct ocppd_strings quirks;
+	struct ocppd_strings protocols;
+	const struct ocppd_node *labels;
+};
+
+struct stations_conf {
+	uint32_t unknown; /* UNKNOWN_* */
+	uint32_t reserved;
+	int64_t error_history;
+	struct ocppd_sections stations;
+};
+
+#define UNKNOWN_REJECT 0
+#define UNKNOWN_PENDING 1
+#define UNKNOWN_ACCEPT 2
+
+#define PLACE_MAX 64    /* quirk D02 */
+#define KEYS_MAX 2000   /* of one GetConfiguration */
+#define UNKNOWN_MAX 100 /* quirk A07 */
+#define ID_SIZE (OCPPD_STATION_ID_MAX * 4 + 1)
+
+#define SOURCE_DATABASE 0
+#define SOURCE_POLICY 1 /* made by `unknown` */
+#define SOURCE_CONFIGURATION 2
+
+/* A directory record. Texts are owned; lists hold one item a line. */
+struct record {
+	char *station_id;
+	char *verifiers; /* "" : none */
+	char *quirks;
+	char *protocols;
+	char *labels;              /* a JSON object, or "" */
+	char *auth_user;           /* "" : the identity */
+	uint32_t registration;     /* OCPPD_REG_*, wanted */
+	uint32_t security_profile; /* or OCPPD_PROFILE_ANY */
+	uint32_t source;           /* SOURCE_* */
+	bool is_strict;
+};
+
+/* A connector as last reported. */
+struct connector {
+	struct connector *next; /* in order of place */
+	struct ocppd_place place;
+	uint64_t digest; /* of what was stored; 0: store the next one in any case */
+	int64_t time_us;
+	int64_t received_us;
+	const char *error_code; /* behind the status */
+	char status[];
+};
+
+/* With every station. */
+struct station_slot {
+	struct connector *connectors;
+	int64_t seen_us; /* as stored */
+	uint32_t boot_count;
+	uint8_t wanted;        /* OCPPD_REG_* of its record */
+	uint8_t state;         /* OCPPD_REG_* of its last boot */
+	bool is_known;         /* has a record */
+	bool is_fixed;         /* in the configuration */
+	bool is_trusted;       /* quirk F01: Accepted without a boot */
+	bool is_changing;      /* a PUT or DELETE is under way */
+	uint16_t keys_pending; /* stores of configuration keys under way */
+};
+
+struct unknown {
+	TAILQ_ENTRY(unknown) use;
+	int64_t first_us;
+	int64_t last_us;
+	int64_t logged_us;
+	uint64_t count;
+	char remote[64];
+	char station_id[];
+};
+
+/* A GET of configuration keys that waits until those just read are stored. */
+struct keys_wait {
+	TAILQ_ENTRY(keys_wait) all;
+	struct ocppd_request *request;
+	struct ocppd_station *station;
+};
+
+struct stations {
+	struct ocppd_host *host;
+	const struct stations_conf *conf;
+	const struct ocppd_storage_ops *storage;
+	void *storage_self;
+	struct record **fixed; /* of the configuration, in order of identity */
+	uint32_t fixed_count;
+	TAILQ_HEAD(unknown_list, unknown) unknown; /* latest first */
+	uint32_t unknown_count;
+	struct ocppd_timer *seen_timer;
+	struct ocppd_subscription *subscriptions[3];
+	TAILQ_HEAD(keys_waits, keys_wait) keys_waits; /* GETs behind a store of keys */
+	uint32_t load_phase;
+	int slot;
+	uint32_t outstanding;
+	bool is_starting;
+	bool is_stopping;
+};
+
+enum {
+	STATEMENT_LIST,
+	STATEMENT_FIND,
+	STATEMENT_STATES,
+	STATEMENT_STATES_RANGE,
+	STATEMENT_CONNECTORS,
+	STATEMENT_CONNECTORS_RANGE,
+	STATEMENT_KEYS,
+	STATEMENT_PUT,
+	STATEMENT_ADOPT,
+	STATEMENT_DELETE,
+	STATEMENT_DELETE_STATE,
+	STATEMENT_DELETE_CONNECTORS,
+	STATEMENT_DELETE_ERRORS,
+	STATEMENT_DELETE_KEYS,
+	STATEMENT_BOOT,
+	STATEMENT_SEEN,
+	STATEMENT_STATUS,
+	STATEMENT_ERROR,
+	STATEMENT_ERROR_TRIM,
+	STATEMENT_KEY,
+	STATEMENT_KEY_TRIM,
+	STATEMENT_COUNT,
+};
+extern const struct ocppd_statement stations_statements[STATEMENT_COUNT];
+extern const struct ocppd_migration stations_migrations[];
+#define STATIONS_MIGRATIONS 1
+extern const struct ocppd_route stations_routes[];
+#define STATIONS_ROUTES 6
+extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
+
+/* stations.c */
+void stations_done(struct stations *ctx); /* one callback less to wait for */
+struct station_slot *stations_slot(struct stations *ctx, struct ocppd_station *station);
+void copy_value(const struct ocppd_value *value, char *ret_text, size_t size);
+/* A unit of `count` statements in `add`; 0 and it is under way, or negative. */
+int stations_commit(struct stations *ctx, struct ocppd_unit *unit, int result, ocppd_unit_fn *fn,
+		    void *arg);
+/* Writes down when a station was last heard of. */
+void seen_store(struct stations *ctx, struct ocppd_station *station, int64_t seen_us);
+
+/* record.c */
+void record_free(struct record *record);
+struct record *record_new(const char *station_id);
+struct record *record_dup(const struct record *record);
+/* A row of LIST or FIND. NULL: out of memory. */
+struct record *record_from_row(const struct ocppd_value *row);
+struct record *record_from_conf(const struct station_conf *conf, const struct record *like);
+/* Takes `text` for one of the record's texts. 0 or OCPPD_ENOMEM. */
+int record_set(char **member, const char *text);
+/* Makes the verifiers of an AuthorizationKey. OCPPD_EINVAL: neither form. */
+int record_set_key(struct record *record, const char *key);
+bool key_is_valid(const char *key);
+/* Appends a line. 0, OCPPD_EINVAL (a line break in it), OCPPD_ENOMEM. */
+int lines_add(char **lines, const char *text);
+/* The lines as an array of pointers into a copy; free() it. NULL: out of memory. */
+const char **lines_split(const char *lines, uint32_t *ret_count);
+/* Tells the core's directory, and the station's slot. 0, or negative with err. */
+int record_apply(struct stations *ctx, const struct record *record, struct ocppd_error *err);
+void record_withdraw(struct stations *ctx, const char *station_id);
+const struct record *fixed_find(const struct stations *ctx, const char *station_id);
+struct json_object *record_json(const struct record *record);
+/* The registration that follows from record and last boot. */
+uint32_t registration_now(const struct station_slot *slot);
+
+/* load.c */
+int load_begin(struct stations *ctx, struct ocppd_error *err);
+int load_fixed(struct stations *ctx, const struct stations_conf *conf, struct record ***ret_fixed,
+	       uint32_t *ret_count);
+void fixed_free(struct record **fixed, uint32_t count);
+void load_reload(struct stations *ctx, const struct stations_conf *conf);
+int apply_unknown(struct stations *ctx, struct ocppd_error *err);
+
+/* reports.c: the service */
+extern const struct ocppd_stations_ops stations_ops;
+struct connector *connector_put(struct station_slot *slot, struct ocppd_place place,
+				const char *status, const char *error_code);
+
+/* unknown.c */
+void on_refused(struct ocppd_host *host, const struct ocppd_event *event, void *ctx);
+void unknown_forget(struct stations *ctx, const char *station_id);
+void unknown_free(struct stations *ctx);
+void routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+
+/* routes.c, change.c */
+void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void keys_stored(struct stations *ctx, struct ocppd_station *station);
+void routes_keys(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+
+#endif
