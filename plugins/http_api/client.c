@@ -338,6 +338,20 @@ check_body_head(const struct client *client, struct problem *problem)
 	return body_type_check(head_get(&client->head, "Content-Type"), problem);
 }
 
+/* An EventSource that comes back says in a header what scripts say in the query. */
+static void
+add_last_event_id(struct client *client)
+{
+	const char *id = head_get(&client->head, "Last-Event-ID");
+	struct query *query = &client->query;
+
+	if (id == NULL || query->count == TARGET_QUERY_MAX || !text_is_utf8(id, strlen(id)))
+		return;
+	query->pairs[2 * query->count] = "lastEventId";
+	query->pairs[2 * query->count + 1] = id;
+	query->count++;
+}
+
 /* Everything that can be said before the body is read. */
 static uint32_t
 check_head(struct client *client, size_t len, struct problem *problem)
@@ -365,6 +379,7 @@ check_head(struct client *client, size_t len, struct problem *problem)
 	status = query_check(match.route->row, client->head.query, &client->query, problem);
 	if (status != 0)
 		return status;
+	add_last_event_id(client);
 	return check_body_head(client, problem);
 }
 

@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 
+#include "events.h"
 #include "server.h"
 
 #define DENIED_LOG_US INT64_C(10000000)
@@ -137,6 +138,7 @@ shutdown_api(struct ocppd_host *host, void *ctx)
 	if (api->server != NULL)
 		api->server->timers_are_gone = true;
 	server_free(api->server);
+	events_free(api->events);
 	while (!LIST_EMPTY(&api->pending))
 		(void)pending_end(LIST_FIRST(&api->pending));
 	routes_fini(&api->routes);
@@ -159,7 +161,8 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	api->conf = conf;
 	LIST_INIT(&api->pending);
 	api->auth = auth_new(&api->conf->tokens);
-	if (api->auth == NULL) {
+	api->events = events_new(host, api->conf->event_history);
+	if (api->auth == NULL || api->events == NULL) {
 		shutdown_api(host, api);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
@@ -197,9 +200,14 @@ start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 		r = ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 		goto out;
 	}
-	r = server_open(api->server, err);
+	r = events_start(api->events);
+	if (r < 0)
+		(void)ocppd_error_set(err, r, "out of memory");
+	else
+		r = server_open(api->server, err);
 out:
 	if (r < 0) {
+		events_stop(api->events);
 		server_free(api->server);
 		api->server = NULL;
 		ocppd_timer_free(api->stop_timer);
@@ -239,6 +247,7 @@ stop(struct ocppd_host *host, void *ctx)
 	int r;
 
 	(void)host;
+	events_stop(api->events);
 	r = server_stop(api->server, on_empty);
 	if (r == OCPPD_PENDING)
 		ocppd_timer_set(api->stop_timer, api->conf->stop_timeout_ms);
@@ -365,6 +374,22 @@ static const struct ocppd_option options[] = {
 	  .max = 60000,
 	  .def = "2s",
 	  .doc = "Time that requests under way have to be answered when the daemon stops." },
+	{ .name = "event_clients",
+	  .type = OCPPD_CONF_INT,
+	  .flags = LIVE,
+	  .offset = AT(event_clients),
+	  .min = 1,
+	  .max = 100000,
+	  .def = "64",
+	  .doc = "Most followers of /v1/events." },
+	{ .name = "event_history",
+	  .type = OCPPD_CONF_INT,
+	  .offset = AT(event_history),
+	  .min = 16,
+	  .max = 1000000,
+	  .def = "1024",
+	  .doc = "Events that are kept for followers who are slow or come back. Who falls behind "
+		 "further is told how many were missed." },
 };
 
 static const struct ocppd_need needs[] = {
@@ -398,6 +423,21 @@ static const struct ocppd_field action_query[] = {
 	{ .name = "protocol", .type = OCPPD_T_STRING, .max = 64, .doc = "such as ocpp1.6" },
 };
 
+static const struct ocppd_field event_query[] = {
+	{ .name = "types",
+	  .type = OCPPD_T_STRING,
+	  .max = 500,
+	  .doc = "commas between them; transaction.* takes all of a kind" },
+	{ .name = "stationId", .type = OCPPD_T_STRING, .max = OCPPD_STATION_ID_MAX },
+	{ .name = "lastEventId",
+	  .type = OCPPD_T_STRING,
+	  .max = 64,
+	  .doc = "go on behind this event; the header Last-Event-ID says the same" },
+};
+
+static const struct ocppd_command event_commands[] = {
+	{ .words = "tail", .help = "Follow what happens, an event a line" },
+};
 static const struct ocppd_command health_commands[] = {
 	{ .words = "health", .help = "The state of the daemon" },
 };
@@ -472,6 +512,13 @@ static const struct ocppd_route routes[] = {
 	  .commands = OCPPD_TABLE(backup_commands),
 	  .summary = "Write a consistent copy of the database to a file on the daemon's host",
 	  .on_request = system_backup },
+	{ .method = "GET",
+	  .path = "/v1/events",
+	  .role = OCPPD_ROLE_VIEWER,
+	  .query = OCPPD_TABLE(event_query),
+	  .commands = OCPPD_TABLE(event_commands),
+	  .summary = "Server-sent events",
+	  .on_request = events_get },
 	{ .method = "GET",
 	  .path = "/v1/openapi.json",
 	  .role = OCPPD_ROLE_VIEWER,

@@ -13,6 +13,7 @@
 
 struct event_base;
 struct server;
+struct events;
 
 /* Filled by the options table. */
 struct api_conf {
@@ -29,6 +30,8 @@ struct api_conf {
 	int64_t request_timeout_ms;
 	int64_t idle_timeout_ms;
 	int64_t stop_timeout_ms;
+	int64_t event_clients;
+	int64_t event_history;
 };
 
 /* The module's context. */
@@ -42,6 +45,7 @@ struct api {
 	uint64_t generation; /* of the catalogue that routes and openapi show; 0: none yet */
 	struct json_object *openapi;
 	struct server *server;
+	struct events *events;
 	struct pending_list pending;
 	struct ocppd_timer *stop_timer;
 	int64_t denied_mono_us; /* when a refusal was last logged */
@@ -63,5 +67,6 @@ route_fn system_reload;
 route_fn system_backup;
 route_fn command_post;
 route_fn openapi_get;
+route_fn events_get;
 
 #endif

@@ -352,6 +352,18 @@ set_body(struct maker *maker, struct json_object *operation, const struct ocppd_
 	set(maker, operation, "requestBody", body);
 }
 
+/* Takes schema. */
+static void
+set_stream(struct maker *maker, struct json_object *to, struct json_object *schema)
+{
+	struct json_object *content = object(maker);
+	struct json_object *media = object(maker);
+
+	set(maker, media, "schema", schema);
+	set(maker, content, "text/event-stream", media);
+	set(maker, to, "content", content);
+}
+
 static void
 set_responses(struct maker *maker, struct json_object *operation, const struct ocppd_route *row)
 {
@@ -364,7 +376,10 @@ set_responses(struct maker *maker, struct json_object *operation, const struct o
 	else
 		schema = object(maker);
 	set_str(maker, ok, "description", row->summary);
-	set(maker, ok, "content", json_content(maker, schema));
+	if (row->on_request == events_get)
+		set_stream(maker, ok, schema);
+	else
+		set(maker, ok, "content", json_content(maker, schema));
 	set(maker, responses, "200", ok);
 	set(maker, responses, "default", reference(maker, "#/components/responses/Problem"));
 	set(maker, operation, "responses", responses);
@@ -465,6 +480,8 @@ add_operation(struct maker *maker, const struct route *route)
 	set_body(maker, operation, row);
 	set_responses(maker, operation, row);
 	set_commands(maker, operation, row);
+	if (row->on_request == events_get)
+		set_bool(maker, operation, "x-stream", 1);
 	if (body_is_free(row))
 		set_bodies(maker, operation);
 

@@ -8,9 +8,10 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 
 import pytest
-from harness import DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
+from harness import BIN, DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
 
 MODULES = os.path.join(PLUGINS, "..", "tests", "modules", "modules")
 WITHOUT = {"ocpp16_core": None, "storage_sqlite": None, "stations": None, "id_tags": None}
@@ -259,6 +260,86 @@ def test_reader_that_leaves_ends_its_source(daemon):
     assert sock.recv(16)
     sock.close()
     daemon.log.wait("stream.abandoned")
+
+
+class Follower:
+    """GET /v1/events, event by event."""
+
+    def __init__(self, daemon, query="", **headers):
+        self.connection = UnixHTTPConnection(daemon.socket)
+        self.connection.request("GET", "/v1/events" + query, headers=headers)
+        self.answer = self.connection.getresponse()
+        if self.answer.status == 200:
+            assert self.answer.readline() == b": ocppd\n" and self.answer.readline() == b"\n"
+
+    def next(self):
+        event = {}
+        while (line := self.answer.readline().decode().rstrip("\n")) or not event:
+            if line and not line.startswith(":"):
+                name, value = line.split(": ", 1)
+                event[name] = value
+        event["data"] = json.loads(event["data"])
+        return event
+
+    def close(self):
+        self.connection.close()
+        self.answer.close()
+
+
+def visit(daemon, station_id):
+    async def session():
+        async with painter(daemon, accepted, station_id):
+            pass
+    run(session())
+    daemon.log.wait("station.disconnected", station=station_id)
+
+
+def test_events_are_followed_and_resumed(daemon):
+    follower = Follower(daemon, "?types=station.*&stationId=EV-1")
+    visit(daemon, "EV-0")
+    visit(daemon, "EV-1")
+    first = follower.next()
+    assert first["event"].startswith("station.") and first["data"]["stationId"] == "EV-1"
+    second = follower.next()
+    assert second["data"]["sequence"] > first["data"]["sequence"]
+    follower.close()
+    again = Follower(daemon, "?stationId=EV-1", **{"Last-Event-ID": first["id"]})
+    assert again.next() == second
+    again.close()
+    other_run = Follower(daemon, "?lastEventId=1-1")
+    assert other_run.next()["event"] == "gap"
+    other_run.close()
+
+
+def test_ocppctl_tail(daemon):
+    before = len(daemon.log.events("http.answered", route="/v1/events"))
+    with subprocess.Popen([os.path.join(BIN, "ocppctl"), "--socket", daemon.socket, "tail", "--types",
+                           "station.*"], stdout=subprocess.PIPE, text=True) as process:
+        while len(daemon.log.events("http.answered", route="/v1/events")) == before and process.poll() is None:
+            assert daemon.api("GET", "/v1/health")[0] == 200
+        visit(daemon, "TAIL-1")
+        assert json.loads(process.stdout.readline())["stationId"] == "TAIL-1"
+        process.kill()
+
+
+def test_too_many_and_lagging_followers(tmp_path):
+    with Daemon(tmp_path, {**WITHOUT, "micro_command": {}, "http_api": {
+            "event_clients": 2, "event_history": 16}}, module_dir=[os.path.abspath(MODULES)]) as running:
+        followers = [Follower(running) for _ in range(3)]
+        assert [one.answer.status for one in followers] == [200, 200, 503]
+        visit(running, "LAG-0")
+        first = followers[0].next()
+        followers[0].close()
+        for number in range(12):
+            visit(running, f"LAG-{number + 1}")
+        late = Follower(running, "?lastEventId=" + first["id"])
+        while late.answer.status == 503:  # until the daemon saw that one left
+            late = Follower(running, "?lastEventId=" + first["id"])
+        gap = late.next()
+        assert gap["event"] == "gap" and gap["data"]["missed"] > 0
+        assert late.next()["data"]["sequence"] == first["data"]["sequence"] + gap["data"]["missed"] + 1
+        for one in followers[1:] + [late]:
+            one.close()
 
 
 def test_reader_that_never_reads_is_given_up(tmp_path):
