@@ -243,7 +243,7 @@ shutdown_module(struct ocppd_host *host, void *arg)
 /* ---- Tables --------------------------------------------------------------------------------- */
 
 static const struct ocppd_option tag_options[] = {
-	{ "id_tag", OCPPD_CONF_NODE, OCPPD_OPTION_REQUIRED, offsetof(struct tag_conf, id_tag),
+	{ "id", OCPPD_CONF_NODE, OCPPD_OPTION_REQUIRED, offsetof(struct tag_conf, id_tag),
 	  .doc = "The tag as presented, 1 to 255 bytes; compared without regard to case." },
 	{ "status", OCPPD_CONF_ENUM, OCPPD_RELOADABLE, offsetof(struct tag_conf, status),
 	  .def = "Accepted", .one_of = tag_status_words, .doc = "The verdict on the tag." },
