@@ -168,15 +168,17 @@ def check_baseline(args):
         skip("the library has no debug information")
     if args.write:
         output("abidw", "--headers-dir", args.source / "include/ocppd", "--drop-private-types",
-               "--no-corpus-path", "--no-comp-dir-path", "--short-locs", "--out-file", baseline,
-               args.library)
+               "--exported-interfaces-only", "--no-corpus-path", "--no-comp-dir-path",
+               "--short-locs", "--out-file", baseline, args.library)
         return 0
     if not baseline.exists():
         print(f"{baseline} is missing; make it with --write")
         return 1
     # Exit 4 says "changed", for additions as for swapped members: it never passes unseen.
-    done = run("abidiff", "--headers-dir2", args.source / "include/ocppd", "--drop-private-types",
-               "--no-show-locs", baseline, args.library)
+    headers = args.source / "include/ocppd"
+    # Not with --headers-dir1: the baseline holds no private types, and abidiff 2.2 stumbles then.
+    done = run("abidiff", "--headers-dir2", headers, "--drop-private-types", "--exported-interfaces-only", "--no-show-locs", baseline,
+               args.library)
     if done.returncode == 0:
         return 0
     print(done.stdout, done.stderr)
