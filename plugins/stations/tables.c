@@ -16,7 +16,7 @@ static const char *const migration_1[] = {
 
 	"CREATE TABLE stations_state (station_id TEXT NOT NULL PRIMARY KEY, "
 	"registered BIGINT NOT NULL, boot_count BIGINT NOT NULL, boot_us BIGINT, seen_us BIGINT, "
-	"protocol TEXT, vendor TEXT, model TEXT, serial TEXT, box_serial TEXT, firmware TEXT, "
+	"protocol TEXT, vendor TEXT, model TEXT, serial_number TEXT, box_serial TEXT, firmware TEXT, "
 	"iccid TEXT, imsi TEXT, meter_type TEXT, meter_serial TEXT, boot_reason TEXT, "
 	"has_findings BIGINT, frame TEXT)",
 
@@ -47,8 +47,8 @@ const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 #define RECORD                                                                                     \
 	"station_id, registration, security_profile, verifiers, quirks, is_strict, labels, "       \
 	"auth_user, protocols, source"
-#define STATE                                                                                      \
-	"station_id, registered, boot_count, seen_us, boot_us, protocol, vendor, model, serial, "  \
+#define STATE                                                                                            \
+	"station_id, registered, boot_count, seen_us, boot_us, protocol, vendor, model, serial_number, " \
 	"box_serial, firmware, iccid, imsi, meter_type, meter_serial"
 #define CONNECTOR                                                                                  \
 	"station_id, evse, connector, status, error_code, time_us, received_us, raw_status, "      \
@@ -113,7 +113,7 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 				    "DELETE FROM stations_key WHERE station_id = $1" },
 	[STATEMENT_BOOT] = { "boot",
 			     "INSERT INTO stations_state (station_id, registered, boot_count, "
-			     "protocol, vendor, model, serial, box_serial, firmware, iccid, imsi, "
+			     "protocol, vendor, model, serial_number, box_serial, firmware, iccid, imsi, "
 			     "meter_type, meter_serial, boot_reason, boot_us, seen_us, "
 			     "has_findings, frame) VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, "
 			     "$10, $11, $12, $13, $14, $14, $15, $16) "
@@ -121,7 +121,7 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 			     "registered = excluded.registered, "
 			     "boot_count = stations_state.boot_count + 1, "
 			     "protocol = excluded.protocol, vendor = excluded.vendor, "
-			     "model = excluded.model, serial = excluded.serial, "
+			     "model = excluded.model, serial_number = excluded.serial_number, "
 			     "box_serial = excluded.box_serial, firmware = excluded.firmware, "
 			     "iccid = excluded.iccid, imsi = excluded.imsi, "
 			     "meter_type = excluded.meter_type, "
