@@ -8,6 +8,8 @@
 
 #include <ocppd/route.h>
 
+#include "rows.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +19,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-
-#include "rows.h"
 
 #define DIGEST_LEN 32
 #define HASH_SCHEME "sha256:"

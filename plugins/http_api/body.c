@@ -6,14 +6,14 @@
  */
 #include "body.h"
 
+#include "http_api.h"
+#include "target.h"
+
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include <json-c/json.h>
-
-#include "http_api.h"
-#include "target.h"
 
 #define BODY_DEPTH_MAX 32
 

@@ -11,6 +11,15 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "body.h"
+#include "date.h"
+#include "head.h"
+#include "problem.h"
+#include "server.h"
+#include "target.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,16 +32,6 @@
 #include <event2/event.h>
 #include <event2/util.h>
 #include <json-c/json.h>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
-#include "body.h"
-#include "date.h"
-#include "head.h"
-#include "problem.h"
-#include "server.h"
-#include "target.h"
 
 #define CLIENT_MAGIC 0x544e4c43u
 #define LINGER_MS 2000

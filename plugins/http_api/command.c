@@ -8,12 +8,12 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
+#include "http_api.h"
+#include "problem.h"
+
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "http_api.h"
-#include "problem.h"
 
 #define SECOND_MS 1000
 

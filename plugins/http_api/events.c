@@ -13,14 +13,14 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "http_api.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include <json-c/json.h>
-
-#include "http_api.h"
 
 #define KEEPALIVE_MS 15000
 #define PATTERN_MAX 512

@@ -10,13 +10,13 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
+#include "events.h"
+#include "server.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "events.h"
-#include "server.h"
 
 #define DENIED_LOG_US INT64_C(10000000)
 

@@ -9,14 +9,14 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "body.h"
+#include "http_api.h"
+#include "rows.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "body.h"
-#include "http_api.h"
-#include "rows.h"
 
 #define REF_PREFIX "#/components/schemas/"
 

@@ -8,12 +8,12 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/storage.h>
 
+#include "http_api.h"
+#include "server.h"
+
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "http_api.h"
-#include "server.h"
 
 /* A list under construction: a failure sticks. */
 struct list {

@@ -9,10 +9,10 @@
 #include <ocppd/route.h>
 #include <ocppd/time.h>
 
+#include "rows.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include "rows.h"
 
 #define NEAR_MAX 40 /* longer names get no suggestion */
 

@@ -6,12 +6,12 @@
  */
 #include "assign.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "base/text.h"
 
 #define DEPTH_MAX 16
 #define INDEX_MAX 9999

@@ -6,12 +6,12 @@
  */
 #include "complete.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "base/text.h"
 
 #define ITEMS_MAX 200
 

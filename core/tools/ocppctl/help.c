@@ -5,15 +5,15 @@
  */
 #include "help.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include <json-c/json.h>
-
 #include <ocppd/error.h>
 
 #include "assign.h"
 #include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
 
 #define INDENT_MAX 8 /* levels of nested members that are shown */
 

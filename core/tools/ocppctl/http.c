@@ -5,6 +5,9 @@
  */
 #include "http.h"
 
+#include "base/clock.h"
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,9 +17,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/text.h"
 
 #define DEFAULT_PORT "8181"
 #define READ_SIZE 65536

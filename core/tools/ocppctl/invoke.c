@@ -6,14 +6,14 @@
  */
 #include "invoke.h"
 
+#include "assign.h"
+#include "base/buf.h"
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include "assign.h"
-#include "base/buf.h"
-#include "base/text.h"
 
 #define VALUES_MAX 32
 

@@ -4,16 +4,6 @@
  * ocppctl: the operator's command. Learns from the daemon what it can do, makes a request of its
  * arguments, shows the answer, and ends with a status that tells scripts the outcome.
  */
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include <json-c/json.h>
-
 #include <ocppd/error.h>
 
 #include "base/buf.h"
@@ -24,6 +14,16 @@
 #include "invoke.h"
 #include "spec.h"
 #include "table.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
 
 #define EXIT_DONE 0
 #define EXIT_USAGE 1

@@ -6,12 +6,12 @@
  */
 #include "reply.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include <ocppd/error.h>
 
 #include "base/text.h"
+
+#include <string.h>
+#include <strings.h>
 
 #define LINE_MAX_LEN 65536
 

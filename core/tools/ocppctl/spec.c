@@ -6,12 +6,12 @@
  */
 #include "spec.h"
 
+#include <ocppd/error.h>
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include <ocppd/error.h>
 
 #define REF_PREFIX "#/components/schemas/"
 #define REF_DEPTH_MAX 8

@@ -6,14 +6,14 @@
  */
 #include "table.h"
 
+#include <ocppd/error.h>
+
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
-
-#include <ocppd/error.h>
-
-#include "base/text.h"
 
 #define COLUMNS_MAX 32
 #define COLUMN_MIN 8 /* characters that a cell keeps on a narrow terminal */
