@@ -584,6 +584,45 @@ modules_services_and_events_meet(void **state)
 	scene_free(scene);
 }
 
+static void
+modules_migrations_come_before_the_start(void **state)
+{
+	static const struct {
+		const char *answer;
+		const char *finding; /* NULL: it starts */
+	} cases[] = {
+		{ "done", NULL },
+		{ "refused", "module micro_tables: migration failed: the database is newer" },
+		{ "never", "module micro_tables: migration failed: not done within 60000 ms" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct scene *scene = scene_new();
+		char yaml[128];
+
+		(void)snprintf(yaml, sizeof(yaml),
+			       "plugins: {micro_tables: {}, micro_storage: {answer: %s}}",
+			       cases[i].answer);
+		start(scene, yaml);
+		assert_int_equal(scene->done, 0);
+		assert_true(has_line(scene, "ev=storage.migrate plugin=micro_tables dry_run=0 "
+					    "step=rows"));
+		assert_false(has_line(scene, "ev=tables.start"));
+		core_advance(&scene->core, 61000000);
+		assert_int_equal(scene->done, 1);
+		assert_int_equal(has_line(scene, "ev=tables.start"), cases[i].finding == NULL);
+		if (cases[i].finding != NULL) {
+			assert_string_equal(scene->findings.data, cases[i].finding);
+		} else {
+			assert_int_equal(scene->result, 0);
+			stop(scene);
+		}
+		scene_free(scene);
+	}
+}
+
 /* ---- Reload --------------------------------------------------------------------------------- */
 
 static void
@@ -680,6 +719,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(modules_optional_ones_may_fail),
 		cmocka_unit_test(modules_leaked_thread_is_told),
 		cmocka_unit_test(modules_services_and_events_meet),
+		cmocka_unit_test(modules_migrations_come_before_the_start),
 		cmocka_unit_test(modules_reload_exchanges_what_is_listed),
 		cmocka_unit_test(modules_reload_keeps_a_provider_in_use),
 		cmocka_unit_test(modules_reload_of_values_that_would_not_fit_changes_nothing),
