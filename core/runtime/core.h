@@ -31,8 +31,9 @@ struct daemon;    /* daemon: configuration, reload */
 
 /*
  * What a higher floor does when modules come and go. attach runs after `init` (a refusal fails the
- * module), detach after `stop`: it must revoke all that the floor holds for the host. changed runs
- * once after a group of modules came or went.
+ * module), detach after `stop`, and also where `init` or an attach failed: it must revoke all that
+ * the floor holds for the host, which may be nothing. changed runs once after a group of modules
+ * came or went.
  */
 struct runtime_hook {
 	int (*attach)(struct ocppd_core *core, struct ocppd_host *host, struct ocppd_error *err);

@@ -88,6 +88,7 @@ static int
 attach(struct module *module)
 {
 	struct ocppd_core *core = module->host.core;
+	uint32_t i;
 	int r;
 
 	r = host_register(&module->host, &module->outcome);
@@ -95,12 +96,10 @@ attach(struct module *module)
 		return r;
 
 	module->is_registered = true;
-	for (module->attached = 0; module->attached < RUNTIME_HOOKS_MAX; module->attached++) {
-		const struct runtime_hook *hook = core->hooks[module->attached];
+	for (i = 0; i < RUNTIME_HOOKS_MAX; i++) {
+		const struct runtime_hook *hook = core->hooks[i];
 
-		if (hook == NULL)
-			break;
-		if (hook->attach == NULL)
+		if (hook == NULL || hook->attach == NULL)
 			continue;
 		r = hook->attach(core, &module->host, &module->outcome);
 		if (r < 0)
@@ -119,6 +118,8 @@ module_init(struct module *module)
 	int r = 0;
 
 	(void)threads_now(&before);
+	/* From here on floors may hold something for it: slots and filters come from init. */
+	module->is_attached = true;
 	if (plugin->init != NULL) {
 		began = host_enter(&module->host);
 		r = plugin->init(&module->host, module->host.conf, &ctx, &module->outcome);
@@ -381,15 +382,17 @@ module_close(struct module *module)
 	struct ocppd_core *core = module->host.core;
 	const struct ocppd_plugin *plugin = module->host.plugin;
 	int64_t began;
+	uint32_t i;
 
 	atomic_store_explicit(&module->host.is_closed, true, memory_order_release);
 	/* Outstanding calls end as CANCELLED first: their owners may still free timers. */
-	while (module->attached > 0) {
-		const struct runtime_hook *hook = core->hooks[--module->attached];
+	for (i = RUNTIME_HOOKS_MAX; module->is_attached && i > 0; i--) {
+		const struct runtime_hook *hook = core->hooks[i - 1];
 
-		if (hook->detach != NULL)
+		if (hook != NULL && hook->detach != NULL)
 			hook->detach(core, &module->host);
 	}
+	module->is_attached = false;
 	if (module->is_registered)
 		host_unregister(&module->host);
 	module->is_registered = false;

@@ -33,11 +33,11 @@ struct module {
 	struct ocppd_error outcome;
 	char *failure; /* why it is HOST_FAILED */
 	enum module_wait wait;
-	uint32_t attached; /* hooks that took it */
 	uint32_t polls;
 	bool is_over;    /* what was waited for ended, with outcome */
 	bool is_leaving; /* is to be stopped */
 	bool is_registered;
+	bool is_attached;    /* floors may hold something for it */
 	bool is_initialised; /* owes a shutdown */
 	bool is_started;     /* owes a stop */
 	bool is_migrating;   /* the storage module has not answered yet */

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "ocpp/ocpp.h"
 #include "runtime/conf.h"
 #include "runtime/host.h"
 #include "runtime/loader.h"
@@ -623,6 +624,73 @@ modules_migrations_come_before_the_start(void **state)
 	}
 }
 
+static const struct ocpp_conf ocpp_conf = {
+	.call_timeout_ms = 30000,
+	.call_wait_ms = 30000,
+	.call_queue = 8,
+	.handler_timeout_ms = 30000,
+	.inbound_queue = 64,
+	.max_stations = 10,
+	.reply_memory = 65536,
+};
+
+static int
+count_action(const struct ocppd_action *action, const char *owner, void *arg)
+{
+	uint32_t *count = arg;
+
+	(void)action;
+	assert_string_equal(owner, "micro_floor");
+	(*count)++;
+	return 0;
+}
+
+static void
+modules_ocpp_floor_takes_and_gives_back(void **state)
+{
+	struct scene *scene = scene_new();
+	struct ocppd_error err = { 0 };
+	uint32_t count = 0;
+
+	(void)state;
+	assert_int_equal(ocpp_init(&scene->core, &ocpp_conf, &err), 0);
+	start(scene, "plugins: {micro_floor: {}}");
+	assert_int_equal(scene->result, 0);
+	assert_true(has_line(scene, "ev=floor.slot plugin=micro_floor count=1"));
+	assert_int_equal(ocppd_action_each(scene->core.self, count_action, &count), 0);
+	assert_int_equal(count, 2);
+	stop(scene);
+	assert_true(has_line(scene, "ev=floor.slot_gone plugin=micro_floor station=CP-1 count=1"));
+	count = 0;
+	assert_int_equal(ocppd_action_each(scene->core.self, count_action, &count), 0);
+	assert_int_equal(count, 0);
+
+	/* It may come again in the same process, with fresh memory. */
+	start(scene, "plugins: {micro_floor: {}}");
+	assert_int_equal(scene->result, 0);
+	stop(scene);
+	ocpp_fini(&scene->core);
+	scene_free(scene);
+}
+
+/* An action that configuration adds is known after init only: the floor refuses it, naming both. */
+static void
+modules_action_of_two_is_refused_by_the_floor(void **state)
+{
+	struct scene *scene = scene_new();
+	struct ocppd_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(ocpp_init(&scene->core, &ocpp_conf, &err), 0);
+	start(scene, "plugins: {bad_action_c: {}, micro_floor: {}}");
+	assert_int_equal(scene->result, OCPPD_EREFUSED);
+	assert_non_null(strstr(scene->findings.data, "micro_floor"));
+	assert_non_null(strstr(scene->findings.data, "bad_action_c"));
+	assert_non_null(strstr(scene->findings.data, "DataTransfer"));
+	ocpp_fini(&scene->core);
+	scene_free(scene);
+}
+
 /* ---- Reload --------------------------------------------------------------------------------- */
 
 static void
@@ -720,6 +788,8 @@ main(int argc, char **argv)
 		cmocka_unit_test(modules_leaked_thread_is_told),
 		cmocka_unit_test(modules_services_and_events_meet),
 		cmocka_unit_test(modules_migrations_come_before_the_start),
+		cmocka_unit_test(modules_ocpp_floor_takes_and_gives_back),
+		cmocka_unit_test(modules_action_of_two_is_refused_by_the_floor),
 		cmocka_unit_test(modules_reload_exchanges_what_is_listed),
 		cmocka_unit_test(modules_reload_keeps_a_provider_in_use),
 		cmocka_unit_test(modules_reload_of_values_that_would_not_fit_changes_nothing),

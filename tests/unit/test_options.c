@@ -223,9 +223,8 @@ options_bad_values_are_told_with_place_and_remedy(void **state)
 		{ "file: \"\"", "1:7: p.file: expected a path, but the text is empty" },
 		{ "address: localhost", "1:10: p.address: expected a numeric IPv4 or IPv6 address, "
 					"not \"localhost\"" },
-		{ "address: [a]",
-		  "1:10: p.address: expected a numeric IPv4 or IPv6 address, not a "
-		  "list; put an address in brackets into quotes: \"[::]\"" },
+		{ "address: [a]", "1:10: p.address: expected a numeric IPv4 or IPv6 address, not a "
+				  "list; put an address in brackets into quotes: \"[::]\"" },
 		{ "password: [a]", "1:11: p.password: expected a secret: a text, or {file: PATH}" },
 		{ "password: {file: /nonexistent/x}",
 		  "1:11: p.password: file /nonexistent/x cannot be read: No such file or "
