@@ -24,6 +24,12 @@ target_compile_options(ocppd_warnings INTERFACE
 target_compile_definitions(ocppd_warnings INTERFACE _GNU_SOURCE)
 
 add_library(ocppd_sanitize INTERFACE)
+if(OCPPD_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "OCPPD_FUZZ needs clang")
+  endif()
+  set(OCPPD_SANITIZE fuzzer-no-link,address,undefined)
+endif()
 if(OCPPD_SANITIZE)
   target_compile_options(ocppd_sanitize INTERFACE
     -fsanitize=${OCPPD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
