@@ -11,13 +11,41 @@
 
 #include "daemon/build.h"
 
+/* The option as the tree has it, for a plan although other options are wrong. */
+static void
+read_dirs(struct settings *settings, struct ocppd_strings *ret_dirs)
+{
+	const struct ocppd_node *node = ocppd_node_get(conf_root(settings->tree), "module_dir");
+	uint32_t count = ocppd_node_kind(node) == OCPPD_NODE_LIST ? ocppd_node_count(node) : 1;
+	const char **items = arena_array(&settings->arena, count, sizeof(*items));
+
+	if (items == NULL)
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ocppd_node *item =
+			ocppd_node_kind(node) == OCPPD_NODE_LIST ? ocppd_node_at(node, i) : node;
+		const char *text = ocppd_node_text(item);
+
+		items[i] = text != NULL ? text : BUILD_MODULE_DIR;
+	}
+	ret_dirs->items = items;
+	ret_dirs->count = count;
+}
+
 static int
 collect_dirs(struct settings *settings, const struct daemon_opts *opts)
 {
-	const struct ocppd_strings *listed = &settings->conf->module_dir;
-	uint32_t count = opts->module_dir_count + listed->count;
-	const char **all = arena_array(&settings->arena, count, sizeof(*all));
+	struct ocppd_strings read = { 0 };
+	const struct ocppd_strings *listed = &read;
+	uint32_t count;
+	const char **all;
 
+	if (settings->conf != NULL)
+		listed = &settings->conf->module_dir;
+	else
+		read_dirs(settings, &read);
+	count = opts->module_dir_count + listed->count;
+	all = arena_array(&settings->arena, count, sizeof(*all));
 	if (all == NULL)
 		return OCPPD_ENOMEM;
 	for (uint32_t i = 0; i < opts->module_dir_count; i++)
@@ -65,10 +93,11 @@ check_top(struct settings *settings, struct problems *problems)
 static int
 plan(struct ocppd_core *core, struct settings *settings, struct problems *problems)
 {
+	const struct ocppd_node *root = conf_root(settings->tree);
 	struct modules_opts opts = {
 		.conf = settings->tree,
-		.plugins = settings->conf->plugins,
-		.services = settings->conf->services,
+		.plugins = ocppd_node_get(root, "plugins"),
+		.services = ocppd_node_get(root, "services"),
 		.dirs = settings->dirs,
 	};
 
@@ -84,7 +113,7 @@ settings_load(struct ocppd_core *core, const struct daemon_opts *opts,
 		.vendor_dir = opts->vendor_dir != NULL ? opts->vendor_dir : BUILD_VENDOR_CONF_DIR,
 	};
 	struct settings *settings = calloc(1, sizeof(*settings));
-	int checked;
+	int filled;
 	int r;
 
 	if (settings == NULL)
@@ -93,17 +122,16 @@ settings_load(struct ocppd_core *core, const struct daemon_opts *opts,
 	r = conf_load(&files, &settings->tree, problems);
 	if (r < 0)
 		goto out;
-	r = fill(settings, problems);
-	if (r < 0)
-		goto out;
+	/* The modules are looked at in any case, so that one run tells all that is wrong. */
+	filled = fill(settings, problems);
+	if (filled == 0)
+		filled = check_top(settings, problems);
 	r = collect_dirs(settings, opts);
 	if (r < 0)
 		goto out;
-	/* Both, so that one run tells all that is wrong. */
-	checked = check_top(settings, problems);
 	r = plan(core, settings, problems);
 	if (r == 0)
-		r = checked;
+		r = filled;
 	if (r < 0)
 		goto out;
 	*ret_settings = settings;

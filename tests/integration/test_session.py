@@ -256,14 +256,11 @@ def test_no_answer_before_its_commit(tmp_path):
     """Every transaction id that is answered can be read by another connection at that moment."""
     async def body(daemon):
         database = sqlite3.connect(f"file:{tmp_path}/ocppd.db?mode=ro", uri=True)
-        tables = [row[0] for row in database.execute(
-            "select name from sqlite_master where type='table' and name like 'transactions%'")]
-        assert tables
         async with Station.connect(daemon) as station:
             for meter in range(20):
                 number = (await station.start(meter=meter))["transactionId"]
                 seen = [row for row in database.execute(
-                    "select meter_start from transactions where wire_id = ?", (number,))]
+                    "select meter_start_wh from transactions_transaction where wire_id = ?", (number,))]
                 assert seen == [(meter,)]
 
     with Daemon(tmp_path, TAGS) as daemon:
