@@ -28,6 +28,8 @@
 #define SOURCES 64 /* addresses 127.1.0.1 and up */
 #define MAX_CONNECTIONS 19000
 #define BITMAP_IDS (1u << 26)
+/* Transactions that a station begins in one round of MODE_START, each on a connector of its own. */
+#define ROUND 8
 
 enum mode {
 	MODE_HEARTBEAT,
@@ -50,9 +52,11 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	uint32_t serial;
+	uint32_t left; /* CALLs of the round that are not sent yet */
 	uint32_t kept;
 	int64_t begun_us; /* of the connection, or of the CALL under way */
 	char *keep;       /* RX_KEEP bytes, only while something is incomplete */
+	int32_t ids[ROUND];
 };
 
 struct load {
@@ -72,6 +76,7 @@ struct load {
 	uint32_t ready;
 	uint32_t waiting;
 	bool is_sending;
+	bool is_stopping; /* MODE_START: between the rounds, transactions are stopped */
 	bool is_measuring;
 	uint64_t answered;
 	uint64_t wrong;
@@ -82,6 +87,7 @@ struct load {
 	uint64_t pings;
 	int64_t base_us; /* wall clock of the first timestamp */
 	uint64_t starts;
+	uint64_t id_base;
 	uint64_t *ids_seen;
 	struct histogram latency;
 	struct histogram connect;
@@ -179,6 +185,30 @@ send_boot(struct load *load, struct conn *conn)
 	send_text(load, conn, text, sizeof(text) - 1, 1);
 }
 
+/* A start or stop; every start differs in tag, meter or time from all others. */
+static size_t
+put_transaction(struct load *load, const struct conn *conn, char *text, size_t size)
+{
+	uint32_t at = ROUND - 1 - conn->left;
+	uint64_t number = load->starts;
+	char time_text[32];
+
+	bench_time(load->base_us + (int64_t)number * 1000, time_text);
+	if (load->is_stopping)
+		return (size_t)snprintf(text, size,
+					"[2,\"00000000\",\"StopTransaction\",{\"transactionId\":%d,"
+					"\"meterStop\":%llu,\"timestamp\":\"%s\"}]",
+					conn->ids[at], (unsigned long long)number + 1000,
+					time_text);
+	load->starts++;
+	return (size_t)snprintf(text, size,
+				"[2,\"00000000\",\"StartTransaction\",{\"connectorId\":%u,"
+				"\"idTag\":\"T%u-%u\",\"meterStart\":%llu,"
+				"\"timestamp\":\"%s\"}]",
+				at + 1, (unsigned)(conn - load->conns), at,
+				(unsigned long long)number, time_text);
+}
+
 static void
 send_call(struct load *load, struct conn *conn)
 {
@@ -187,17 +217,8 @@ send_call(struct load *load, struct conn *conn)
 
 	conn->serial++;
 	if (load->mode == MODE_START) {
-		char time_text[32];
-
-		/* A millisecond apart, so that no two starts are repetitions of each other. */
-		bench_time(load->base_us + (int64_t)load->starts * 1000, time_text);
-		len = (size_t)snprintf(text, sizeof(text),
-				       "[2,\"00000000\",\"StartTransaction\",{\"connectorId\":1,"
-				       "\"idTag\":\"T%08llX\",\"meterStart\":%llu,"
-				       "\"timestamp\":\"%s\"}]",
-				       (unsigned long long)load->starts,
-				       (unsigned long long)load->starts, time_text);
-		load->starts++;
+		conn->left--;
+		len = put_transaction(load, conn, text, sizeof(text));
 	}
 	put_hex(text + 4, conn->serial);
 	conn->state = CONN_WAITING;
@@ -231,7 +252,7 @@ has_time(const char *data, size_t len, const char *word)
 
 /* The transaction id must be positive and never seen before. */
 static bool
-is_fresh_id(struct load *load, const char *data, size_t len)
+is_fresh_id(struct load *load, struct conn *conn, const char *data, size_t len)
 {
 	static const char word[] = "\"transactionId\":";
 	const char *at = memmem(data, len, word, sizeof(word) - 1);
@@ -243,8 +264,13 @@ is_fresh_id(struct load *load, const char *data, size_t len)
 		id = id * 10 + (uint64_t)(*at - '0');
 	if (id == 0 || id > INT32_MAX)
 		return false;
+	conn->ids[ROUND - 1 - conn->left] = (int32_t)id;
+	/* Ids come in blocks, about in order: a window around the first holds them. */
+	if (load->id_base == 0)
+		load->id_base = id > BITMAP_IDS / 2 ? id - BITMAP_IDS / 2 : 1;
+	id -= load->id_base;
 	if (id >= BITMAP_IDS)
-		return true;
+		return false;
 	if (load->ids_seen[id / 64] & (1ull << (id % 64)))
 		return false;
 	load->ids_seen[id / 64] |= 1ull << (id % 64);
@@ -252,11 +278,11 @@ is_fresh_id(struct load *load, const char *data, size_t len)
 }
 
 static bool
-is_right(struct load *load, const struct conn *conn, const char *data, size_t len)
+is_right(struct load *load, struct conn *conn, const char *data, size_t len)
 {
 	char head[16] = "[3,\"00000000\",{";
 
-	if (len < 20 || memcmp(data + len - 2, "}]", 2) != 0)
+	if (len < 17 || memcmp(data + len - 2, "}]", 2) != 0)
 		return false;
 	if (conn->state == CONN_BOOTING)
 		return memcmp(data, "[3,\"boot\",{", 11) == 0 &&
@@ -265,9 +291,11 @@ is_right(struct load *load, const struct conn *conn, const char *data, size_t le
 	put_hex(head + 4, conn->serial);
 	if (memcmp(data, head, 15) != 0)
 		return false;
+	if (load->is_stopping)
+		return true;
 	if (load->mode == MODE_START)
 		return has(data, len, "\"idTagInfo\":{") && has(data, len, "\"status\":\"") &&
-		       is_fresh_id(load, data, len);
+		       is_fresh_id(load, conn, data, len);
 	return has_time(data, len, "{\"currentTime\":\"");
 }
 
@@ -316,10 +344,10 @@ on_text(struct load *load, struct conn *conn, const char *data, size_t len)
 	}
 	conn->state = CONN_READY;
 	load->waiting--;
-	load->answered++;
+	load->answered += !load->is_stopping;
 	if (load->is_measuring)
 		histogram_add(&load->latency, bench_mono_us() - conn->begun_us);
-	if (load->is_sending)
+	if (load->mode == MODE_START ? conn->left > 0 : load->is_sending)
 		send_call(load, conn);
 }
 
@@ -566,6 +594,44 @@ run_until(struct load *load, int64_t end_us)
 	}
 }
 
+/* Every station sends ROUND starts, or stops what it started, as fast as it gets answers. */
+static void
+run_round(struct load *load, bool is_stopping)
+{
+	int64_t begun_us = bench_mono_us();
+
+	load->is_stopping = is_stopping;
+	for (uint32_t i = 0; i < load->count; i++) {
+		struct conn *conn = &load->conns[i];
+
+		if (conn->state != CONN_READY)
+			continue;
+		conn->left = ROUND;
+		send_call(load, conn);
+	}
+	while (load->waiting > 0 && bench_mono_us() - begun_us < load->deadline_us)
+		turn(load, 100);
+	fail_waiting(load);
+}
+
+static void
+measure_starts(struct load *load)
+{
+	uint64_t before = load->answered;
+	int64_t begun_us;
+
+	event_line(load, "measuring", 0);
+	load->is_measuring = true;
+	begun_us = bench_mono_us();
+	run_round(load, false);
+	load->is_measuring = false;
+	load->answered -= before;
+	event_line(load, "measured", (double)(bench_mono_us() - begun_us) / 1e6);
+	load->answered += before;
+	run_round(load, true);
+	event_line(load, "drained", 0);
+}
+
 static void
 measure(struct load *load)
 {
@@ -681,8 +747,12 @@ main(int argc, char **argv)
 	if (!wait_for(&load, "go"))
 		return 2;
 	connect_all(&load);
-	while ((load.mode == MODE_HEARTBEAT || load.mode == MODE_START) && wait_for(&load, "go"))
-		measure(&load);
+	while ((load.mode == MODE_HEARTBEAT || load.mode == MODE_START) && wait_for(&load, "go")) {
+		if (load.mode == MODE_START)
+			measure_starts(&load);
+		else
+			measure(&load);
+	}
 	if (load.mode == MODE_STORM || load.mode == MODE_IDLE)
 		(void)wait_for(&load, "end");
 	for (uint32_t i = 0; i < load.count; i++) {

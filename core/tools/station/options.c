@@ -167,7 +167,7 @@ static int
 parse_number(const struct option_row *row, const char *text, int64_t max, int64_t *ret_number,
 	     struct ocppd_error *err)
 {
-	int64_t number;
+	int64_t number = 0;
 
 	if (parse_i64(text, 1, max, &number) < 0)
 		return ocppd_error_set(err, OCPPD_EINVAL, "--%s takes a number from 1 to %lld",
@@ -180,7 +180,7 @@ static int
 parse_count(const struct option_row *row, const char *text, uint32_t max, uint32_t *ret_number,
 	    struct ocppd_error *err)
 {
-	int64_t number;
+	int64_t number = 0;
 	int r = parse_number(row, text, max, &number, err);
 
 	if (r == 0)
