@@ -75,20 +75,42 @@ conf_tag(const struct id_tags_conf *conf, uint32_t i)
 	return (const struct tag_conf *)conf->tags.items + i;
 }
 
+/* A finding about element i, with its own position. */
 static int
-check_tag(const struct tag_conf *tag, struct ocppd_error *err)
+say_wrong(struct ocppd_error *err, uint32_t i, const char *member, const char *text)
+{
+	char option[64];
+
+	snprintf(option, sizeof(option), "tags[%u].%s", i, member);
+	return ocppd_error_option(err, OCPPD_EINVAL, option, "%s", text);
+}
+
+static int
+check_tag(const struct tag_conf *tag, uint32_t i, struct ocppd_error *err)
 {
 	char folded[OCPPD_TOKEN_MAX + 1];
 	int64_t time_us;
 
 	if (token_fold(ocppd_node_text(tag->id_tag), folded) < 0)
-		return ocppd_node_error(tag->id_tag, err, OCPPD_EINVAL,
-					"an id tag is a text of 1 to %d bytes", OCPPD_TOKEN_MAX);
+		return say_wrong(err, i, "id", "expected a text of 1 to 255 bytes");
 	if (tag->expiry_date != NULL && ocppd_time_parse(tag->expiry_date, 0, &time_us, NULL) < 0)
-		return ocppd_node_error(tag->id_tag, err, OCPPD_EINVAL,
-					"expiry_date of id tag \"%s\" is no RFC 3339 time",
-					ocppd_node_text(tag->id_tag));
+		return say_wrong(err, i, "expiry_date",
+				 "expected an RFC 3339 time, such as 2030-01-01T00:00:00Z");
 	return 0;
+}
+
+static int
+say_twins(const struct id_tags_conf *conf, uint32_t first, uint32_t second, struct ocppd_error *err)
+{
+	struct ocppd_error place = { 0 };
+	char option[64];
+
+	(void)ocppd_node_error(conf_tag(conf, first)->id_tag, &place, OCPPD_EEXIST, "first");
+	snprintf(option, sizeof(option), "tags[%u].id", second);
+	return ocppd_error_option(err, OCPPD_EINVAL, option,
+				  "id tag \"%s\" is listed twice, first at %s:%u:%u; remove one",
+				  ocppd_node_text(conf_tag(conf, second)->id_tag), place.file,
+				  place.line, place.column);
 }
 
 static int
@@ -101,26 +123,16 @@ check(const void *data, struct ocppd_error *err)
 
 	/* The entry's place is kept as its limit: the cache serves as an index here. */
 	for (uint32_t i = 0; r >= 0 && i < conf->tags.count; i++) {
-		const struct ocppd_node *node = conf_tag(conf, i)->id_tag;
 		struct tag entry = { .token = folded, .max_active = i };
-		struct ocppd_error first = { 0 };
 		const struct tag *twin;
 
-		r = check_tag(conf_tag(conf, i), err);
+		r = check_tag(conf_tag(conf, i), i, err);
 		if (r < 0)
 			break;
-		(void)token_fold(ocppd_node_text(node), folded);
+		(void)token_fold(ocppd_node_text(conf_tag(conf, i)->id_tag), folded);
 		twin = cache_find(&seen, folded, 0);
-		if (twin != NULL) {
-			(void)ocppd_node_error(conf_tag(conf, twin->max_active)->id_tag, &first,
-					       OCPPD_EEXIST, "first");
-			r = ocppd_node_error(node, err, OCPPD_EINVAL,
-					     "id tag \"%s\" is listed twice, first at %s:%u:%u",
-					     ocppd_node_text(node), first.file, first.line,
-					     first.column);
-			break;
-		}
-		r = cache_put(&seen, &entry, 0);
+		r = twin != NULL ? say_twins(conf, twin->max_active, i, err)
+				 : cache_put(&seen, &entry, 0);
 	}
 	cache_fini(&seen);
 	return r;

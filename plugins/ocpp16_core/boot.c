@@ -199,7 +199,7 @@ on_status_notification(struct ocppd_host *host, struct ocppd_call *call, struct 
 		.info = ocppd_json_get_str(req, "info"),
 		.vendor_id = ocppd_json_get_str(req, "vendorId"),
 		.vendor_error_code = ocppd_json_get_str(req, "vendorErrorCode"),
-		.raw_time = ocppd_json_get_str(req, "timestamp"),
+		.raw_time = raw_time_of(call, req, "timestamp"),
 		.received_us = ocppd_call_received_us(call),
 	};
 	struct status_op *op;

@@ -209,7 +209,7 @@ start_store(struct op *op)
 		.auth_status = op->decision.status,
 		.max_active = op->decision.max_active,
 		.received_us = ocppd_call_received_us(op->call),
-		.raw_time = ocppd_json_get_str(op->req, "timestamp"),
+		.raw_time = raw_time_of(op->call, op->req, "timestamp"),
 		.protocol = ocppd_call_protocol(op->call),
 		.raw_frame = ocppd_call_raw(op->call),
 	};
@@ -313,7 +313,7 @@ stop_store(struct op *op)
 		.token = { ocppd_json_get_str(op->req, "idTag"), NULL },
 		.parent = op->decision.parent,
 		.received_us = ocppd_call_received_us(op->call),
-		.raw_time = ocppd_json_get_str(op->req, "timestamp"),
+		.raw_time = raw_time_of(op->call, op->req, "timestamp"),
 		.reason = ocppd_json_get_str(op->req, "reason"),
 		.raw_reason = raw_of(op->call, "reason"),
 		.raw_frame = ocppd_call_raw(op->call),

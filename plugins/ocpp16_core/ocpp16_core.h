@@ -55,6 +55,9 @@ bool time_of(const struct ocppd_call *call, struct json_object *object, const ch
 	     const char *path, int64_t *ret_us);
 /* The text a member had before it was mended, NULL where it was not. Borrowed until answered. */
 const char *raw_of(const struct ocppd_call *call, const char *path);
+/* The station's own text of `timestamp`; NULL where it was absent. */
+const char *raw_time_of(const struct ocppd_call *call, struct json_object *object,
+			const char *path);
 bool has_findings(const struct ocppd_call *call);
 /* A member as a number; hard ones are absent. */
 bool int_of(const struct ocppd_call *call, struct json_object *req, const char *key,

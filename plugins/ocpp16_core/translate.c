@@ -91,6 +91,14 @@ time_of(const struct ocppd_call *call, struct json_object *object, const char *k
 	return false;
 }
 
+const char *
+raw_time_of(const struct ocppd_call *call, struct json_object *object, const char *path)
+{
+	const char *raw = raw_of(call, path);
+
+	return raw != NULL ? raw : ocppd_json_get_str(object, "timestamp");
+}
+
 bool
 int_of(const struct ocppd_call *call, struct json_object *req, const char *key, int64_t *ret_number)
 {
@@ -186,7 +194,7 @@ readings_of(const struct ocppd_call *call, struct json_object *req, const char *
 		snprintf(path, sizeof(path), "%s[%zu].timestamp", member, i);
 		if (!time_of(call, item, "timestamp", path, &reading->time_us))
 			reading->flags |= OCPPD_TX_TIME;
-		reading->raw_time = ocppd_json_get_str(item, "timestamp");
+		reading->raw_time = raw_time_of(call, item, path);
 		reading->values = values;
 		reading->count = (uint32_t)sample_count;
 		for (size_t k = 0; k < sample_count; k++)

@@ -202,43 +202,46 @@ conf_at(const struct stations_conf *conf, uint32_t i)
 	return (const struct station_conf *)conf->stations.items + i;
 }
 
+/* A finding about element i, with its own position. */
 static int
-check_labels(const struct station_conf *item, struct ocppd_error *err)
+say_wrong(struct ocppd_error *err, uint32_t i, const char *member, const char *text)
+{
+	char option[64];
+
+	snprintf(option, sizeof(option), "stations[%u].%s", i, member);
+	return ocppd_error_option(err, OCPPD_EINVAL, option, "%s", text);
+}
+
+static int
+check_labels(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 {
 	if (item->labels != NULL && ocppd_node_kind(item->labels) != OCPPD_NODE_MAP)
-		return ocppd_node_error(item->labels, err, OCPPD_EINVAL,
-					"labels are a map of texts");
-	for (uint32_t i = 0; i < ocppd_node_count(item->labels); i++) {
-		const struct ocppd_node *label = ocppd_node_at(item->labels, i);
-
-		if (ocppd_node_kind(label) != OCPPD_NODE_TEXT)
-			return ocppd_node_error(label, err, OCPPD_EINVAL, "a label is a text");
+		return say_wrong(err, i, "labels", "expected a map of texts");
+	for (uint32_t k = 0; k < ocppd_node_count(item->labels); k++) {
+		if (ocppd_node_kind(ocppd_node_at(item->labels, k)) != OCPPD_NODE_TEXT)
+			return say_wrong(err, i, "labels", "a label is a text");
 	}
 	return 0;
 }
 
 static int
-check_item(const struct station_conf *item, struct ocppd_error *err)
+check_item(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 {
 	const char *station_id = ocppd_node_text(item->id);
 	size_t len = station_id == NULL ? 0 : strlen(station_id);
 
 	if (len == 0 || len >= ID_SIZE || strpbrk(station_id, "/\n\r") != NULL)
-		return ocppd_node_error(item->id, err, OCPPD_EINVAL,
-					"an identity is a text of 1 to %d characters without slash",
-					OCPPD_STATION_ID_MAX);
+		return say_wrong(err, i, "id",
+				 "expected a text of 1 to 48 characters without "
+				 "slash");
 	if (item->authorization_key != NULL && !key_is_valid(item->authorization_key))
-		return ocppd_node_error(item->id, err, OCPPD_EINVAL,
-					"authorization_key of station \"%s\" has 32 to 40 hex "
-					"digits, or 16 to 20 bytes of text",
-					station_id);
+		return say_wrong(err, i, "authorization_key",
+				 "expected 32 to 40 hex digits, or 16 to 20 bytes of text");
 	if ((item->security_profile == 1 || item->security_profile == 2) &&
 	    item->authorization_key == NULL)
-		return ocppd_node_error(item->id, err, OCPPD_EINVAL,
-					"station \"%s\" has security_profile %d: it needs an "
-					"authorization_key",
-					station_id, (int)item->security_profile);
-	return check_labels(item, err);
+		return say_wrong(err, i, "security_profile",
+				 "1 and 2 need an authorization_key beside it");
+	return check_labels(item, i, err);
 }
 
 static int
@@ -267,12 +270,15 @@ check_twins(const struct stations_conf *conf, struct ocppd_error *err)
 		const struct ocppd_node *first = items[i - 1]->id;
 		const struct ocppd_node *second = items[i]->id;
 		struct ocppd_error place = { 0 };
+		char option[64];
 
 		if (strcmp(ocppd_node_text(first), ocppd_node_text(second)) != 0)
 			continue;
 		(void)ocppd_node_error(first, &place, OCPPD_EEXIST, "first");
-		r = ocppd_node_error(
-			second, err, OCPPD_EINVAL,
+		snprintf(option, sizeof(option), "stations[%u].id",
+			 (unsigned int)(items[i] - conf_at(conf, 0)));
+		r = ocppd_error_option(
+			err, OCPPD_EINVAL, option,
 			"station \"%s\" is listed twice, first at %s:%u:%u; remove one",
 			ocppd_node_text(second), place.file, place.line, place.column);
 	}
@@ -287,7 +293,7 @@ check(const void *data, struct ocppd_error *err)
 	int r = 0;
 
 	for (uint32_t i = 0; r >= 0 && i < conf->stations.count; i++)
-		r = check_item(conf_at(conf, i), err);
+		r = check_item(conf_at(conf, i), i, err);
 	return r < 0 ? r : check_twins(conf, err);
 }
 

@@ -186,24 +186,29 @@ tx_stored_json(struct moment *moment, const struct ocppd_value *row, struct json
 {
 	struct unpacker unpacker;
 	struct ocppd_sampled value;
+	struct json_object *values;
+	struct json_object *item;
 	int r = unpacker_init(&unpacker, row[5].data, row[5].len);
 
 	if (r < 0)
 		return r;
-	/* Several rows of one moment (sampled values in MeterValues and again at the stop) are one
-	 * reading; what is there twice is shown once. */
-	if (moment->values == NULL || moment->time_us != row[0].number) {
-		struct json_object *item = item_new(row);
-
+	/* Several rows of one moment (sampled values in MeterValues and again at the stop): what is
+	 * there twice is shown once. */
+	if (moment->count == 0 || moment->time_us != row[0].number) {
 		moment->time_us = row[0].number;
 		moment->count = 0;
-		moment->values = json_object_new_array();
-		ocppd_json_add(item, "sampledValue", moment->values);
-		json_object_array_add(items, item);
 	}
+	values = json_object_new_array();
 	while ((r = unpacker_next(&unpacker, &value)) > 0) {
 		if (is_new(moment, sampled_key(&value)))
-			json_object_array_add(moment->values, sampled_json(&value));
+			json_object_array_add(values, sampled_json(&value));
+	}
+	if (json_object_array_length(values) > 0) {
+		item = item_new(row);
+		ocppd_json_add(item, "sampledValue", values);
+		json_object_array_add(items, item);
+	} else {
+		json_object_put(values);
 	}
 	unpacker_fini(&unpacker);
 	return r;

@@ -231,7 +231,7 @@ on_readings(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	    const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct moment moment = { .values = NULL };
+	struct moment moment = { .count = 0 };
 	struct json_object *body;
 	struct json_object *items;
 	const struct ocppd_value *row = NULL;

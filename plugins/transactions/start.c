@@ -34,8 +34,8 @@ struct start_op {
 #define DAY_US INT64_C(86400000000)
 
 /* Quirk E04. */
-static uint32_t
-judge_time(int64_t time_us, int64_t received_us)
+uint32_t
+tx_judge_time(int64_t time_us, int64_t received_us)
 {
 	return time_us < YEAR_2010_US || time_us > received_us + DAY_US ? OCPPD_TX_TIME : 0;
 }
@@ -253,7 +253,7 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 				  start->parent,  start->start_us, start->meter_start_wh };
 	const struct active *same;
 
-	op->flags = start->flags | judge_time(start->start_us, start->received_us);
+	op->flags = start->flags | tx_judge_time(start->start_us, start->received_us);
 	if (start->meter_start_wh < 0)
 		op->flags |= OCPPD_TX_METER;
 	if ((start->flags & OCPPD_TX_TIME) != 0)

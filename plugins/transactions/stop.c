@@ -334,7 +334,8 @@ close_target(struct stop_op *op, struct target *target, const struct ocppd_readi
 		energy_learn(&target->energy, &readings[i]);
 	energy_judge(&target->meter, &target->energy, &verdict);
 	op->id = target->id;
-	op->flags |= stop->flags | (verdict.is_doubtful ? OCPPD_TX_METER : 0);
+	op->flags |= stop->flags | (verdict.is_doubtful ? OCPPD_TX_METER : 0) |
+		     tx_judge_time(stop->stop_us, stop->received_us);
 	if (stop->stop_us < target->start_us)
 		op->flags |= OCPPD_TX_TIME;
 	if (is_unrelated(stop, target))
@@ -387,7 +388,8 @@ store_orphan(struct stop_op *op, const struct ocppd_reading *readings, uint32_t 
 	op->is_id_in_unit = id.type == OCPPD_VALUE_REF;
 	op->id = op->is_id_in_unit ? 0 : id.number;
 	op->id_at = op->is_id_in_unit ? (uint32_t)id.number : 0;
-	op->flags |= stop->flags | OCPPD_TX_ORPHAN;
+	op->flags |=
+		stop->flags | OCPPD_TX_ORPHAN | tx_judge_time(stop->stop_us, stop->received_us);
 	token_fold(stop->token.text, token);
 
 	const struct ocppd_value values[] = {

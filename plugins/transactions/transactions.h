@@ -174,6 +174,8 @@ void tx_security(struct transactions *ctx, struct ocppd_station *station, const 
 		 int64_t transaction_id);
 
 /* start.c, stop.c, readings.c: the service */
+/* OCPPD_TX_TIME for a time that cannot be (quirk E04), else 0. */
+uint32_t tx_judge_time(int64_t time_us, int64_t received_us);
 int tx_start(void *self, struct ocppd_host *host, const struct ocppd_tx_start *start,
 	     ocppd_tx_fn *fn, void *arg);
 int tx_stop(void *self, struct ocppd_host *host, const struct ocppd_tx_stop *stop, ocppd_tx_fn *fn,
@@ -191,12 +193,11 @@ int tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 struct json_object *tx_json(const struct ocppd_value *row);
 struct json_object *tx_flags_json(uint32_t flags);
 struct json_object *tx_reading_json(const struct ocppd_reading *reading);
-/* A stored reading; *ret_keys are the sampled values of this moment seen so far. */
+/* The sampled values of one moment that were met so far; {0} before the first row. */
 struct moment {
 	int64_t time_us;
 	uint64_t keys[256];
 	uint32_t count;
-	struct json_object *values; /* borrowed from the item that is being filled */
 };
 int tx_stored_json(struct moment *moment, const struct ocppd_value *row, struct json_object *items);
 const char *tx_auth_word(uint32_t status);

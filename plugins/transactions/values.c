@@ -422,6 +422,8 @@ sampled_key(const struct ocppd_sampled *value)
 	hash = hash_more(hash, value->phase == NULL ? "" : value->phase);
 	hash = hash_more(hash, value->location == NULL ? locations[0] : value->location);
 	hash = hash_more(hash, context_of(value));
+	/* Equal stamps with different values are kept, both (quirk E06). */
+	hash = hash_more(hash, value->value == NULL ? "" : value->value);
 	return hash ^ (hash >> 29);
 }
 

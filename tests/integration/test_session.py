@@ -260,7 +260,7 @@ def test_no_answer_before_its_commit(tmp_path):
             for meter in range(20):
                 number = (await station.start(meter=meter))["transactionId"]
                 seen = [row for row in database.execute(
-                    "select meter_start_wh from transactions_transaction where wire_id = ?", (number,))]
+                    "select meter_start_wh from transactions_transaction where transaction_id = ?", (number,))]
                 assert seen == [(meter,)]
 
     with Daemon(tmp_path, TAGS) as daemon:
