@@ -60,6 +60,7 @@ fill(struct ocppd_error *err, int code, const char *option, const char *text)
 	(void)str_copy(err->option, sizeof(err->option), option_copy);
 	(void)str_copy(err->text, sizeof(err->text), text);
 	err->text[utf8_cut(err->text, sizeof(err->text) - 1)] = '\0';
+	utf8_mend(err->text);
 	for (char *at = err->text; *at; at++)
 		if (*at == '\n' || *at == '\r')
 			*at = ' ';

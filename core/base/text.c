@@ -85,6 +85,17 @@ parse_double(const char *text, double *ret_value)
 }
 
 bool
+number_is_json(const char *text)
+{
+	const char *digits = *text == '-' ? text + 1 : text;
+	const char *at = skip_digits(digits);
+
+	if (at == digits || (*digits == '0' && at - digits > 1) || !is_decimal(text))
+		return false;
+	return *at != '.' || (at[1] >= '0' && at[1] <= '9');
+}
+
+bool
 str_eq(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -235,6 +246,23 @@ utf8_cut(const char *text, size_t max_len)
 	while (cut > 0 && max_len - cut < 3 && ((unsigned char)text[cut] & 0xc0) == 0x80)
 		cut--;
 	return ((unsigned char)text[cut] & 0xc0) == 0x80 ? max_len : cut;
+}
+
+void
+utf8_mend(char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t len = utf8_sequence((const unsigned char *)text, left);
+
+		if (len == 0) {
+			*text = '?';
+			len = 1;
+		}
+		text += len;
+		left -= len;
+	}
 }
 
 /* ---- Hashing --------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 
 int parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret_value); /* EINVAL, ERANGE */
 int parse_double(const char *text, double *ret_value); /* decimal point, finite */
+bool number_is_json(const char *text); /* a number in JSON's spelling: not `1.`, `.5`, `+1`, `01` */
 
 bool str_eq(const char *a, const char *b);    /* NULLs are equal to each other only */
 bool str_ci_eq(const char *a, const char *b); /* ASCII */
@@ -29,6 +30,8 @@ bool utf8_valid(const char *text, size_t len);
 size_t utf8_count(const char *text); /* code points of valid UTF-8 */
 /* Largest length <= max_len that does not cut a code point. */
 size_t utf8_cut(const char *text, size_t max_len);
+/* Replaces each byte that belongs to no valid sequence by `?`, in place: what a format cut. */
+void utf8_mend(char *text);
 
 uint64_t hash_bytes(const void *data, size_t len, uint64_t seed);
 uint64_t hash_str(const char *text);

@@ -11,6 +11,7 @@
 
 #include <json-c/json.h>
 
+#include "base/text.h"
 #include "ocpp/quirks.h"
 
 #define PATH_SIZE 256
@@ -31,6 +32,7 @@ path_write(const struct checker *checker, char *ret_path, size_t size)
 			break;
 		len += (size_t)n;
 	}
+	utf8_mend(ret_path);
 }
 
 bool

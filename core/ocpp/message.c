@@ -242,9 +242,8 @@ read_id(const struct frame *frame, bool *ret_is_numeric)
 	case json_type_int:
 	case json_type_double:
 		text = json_object_get_string(value);
-		/* json-c also reads NaN and Infinity, which cannot be echoed. */
-		if (text == NULL || strlen(text) > MESSAGE_ID_MAX ||
-		    isalpha((unsigned char)*text) || isalpha((unsigned char)text[1]))
+		/* json-c also reads NaN, Infinity and `1.`, which cannot be echoed. */
+		if (text == NULL || strlen(text) > MESSAGE_ID_MAX || !number_is_json(text))
 			return NULL;
 		*ret_is_numeric = true;
 		return text;

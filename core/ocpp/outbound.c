@@ -138,7 +138,9 @@ write_double(struct buf *buf, struct json_object *value)
 		buf_add_str(buf, "null");
 		return;
 	}
-	if (json_object_get_userdata(value) != NULL) {
+	/* json-c also keeps literals that are none of JSON's, such as `1.`. */
+	if (json_object_get_userdata(value) != NULL &&
+	    number_is_json(json_object_get_string(value))) {
 		buf_add_str(buf, json_object_get_string(value));
 		return;
 	}

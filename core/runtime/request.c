@@ -306,6 +306,7 @@ ocppd_request_problem(struct ocppd_host *host, struct ocppd_request *request, ui
 	(void)vsnprintf(detail, sizeof(detail), format, args);
 	va_end(args);
 	detail[utf8_cut(detail, sizeof(detail) - 2)] = '\0';
+	utf8_mend(detail);
 	answer_problem(request, status, kind, detail, "");
 }
 

@@ -12,6 +12,8 @@
 
 #include <json-c/json.h>
 
+#include "target.h"
+
 struct phrase {
 	uint32_t status;
 	const char *text;
@@ -69,6 +71,8 @@ problem_set(struct problem *problem, uint32_t status, const char *kind, const ch
 	va_start(args, format);
 	(void)vsnprintf(problem->detail, sizeof(problem->detail), format, args);
 	va_end(args);
+	/* What the peer sent may be no UTF-8, or was cut. */
+	text_mend(problem->detail);
 	return status;
 }
 

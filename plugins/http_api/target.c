@@ -77,6 +77,23 @@ text_is_utf8(const char *text, size_t len)
 	return true;
 }
 
+void
+text_mend(char *text)
+{
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t step = utf8_step((const unsigned char *)text, left);
+
+		if (step == 0) {
+			*text = '?';
+			step = 1;
+		}
+		text += step;
+		left -= step;
+	}
+}
+
 int
 target_decode(char *text, bool plus_is_blank)
 {

@@ -30,6 +30,8 @@ int target_split(char *path, char *ret_segments[TARGET_SEGMENTS_MAX]);
 /* Reads the query in place (NULL: none). Returns 0, or the status in problem. */
 uint32_t query_check(const struct ocppd_route *route, char *text, struct query *ret_query,
 		     struct problem *problem);
+/* Replaces each byte that belongs to no valid sequence by `?`, in place. */
+void text_mend(char *text);
 /* 1 if the text is valid UTF-8. */
 bool text_is_utf8(const char *text, size_t len);
 

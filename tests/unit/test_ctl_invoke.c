@@ -76,6 +76,8 @@ static const struct invoke_case cases[] = {
 	  "{\"size\":-1,\"limit\":1.50,\"isHot\":false,\"until\":null,\"colour\":\"7\"}" },
 	{ "whole number as number", "do a Paint limit=16", 0, "POST", "/v1/things/a/do/Paint",
 	  "{\"limit\":16}" },
+	{ "numbers that JSON spells otherwise", "do a Paint limit=.5 any=1.", 0, "POST",
+	  "/v1/things/a/do/Paint", "{\"limit\":0.5,\"any\":\"1.\"}" },
 	{ "list by commas", "do a Paint key=a,b", 0, "POST", "/v1/things/a/do/Paint",
 	  "{\"key\":[\"a\",\"b\"]}" },
 	{ "list by repetition", "do a Paint key=a key=b", 0, "POST", "/v1/things/a/do/Paint",

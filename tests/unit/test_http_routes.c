@@ -176,6 +176,9 @@ static const struct query_case queries[] = {
 	{ "unknown, near", "limt=1", "unknown query parameter limt; did you mean limit?", NULL,
 	  400 },
 	{ "unknown, far", "zzzzzzzz=1", "unknown query parameter zzzzzzzz", NULL, 400 },
+	{ "unknown, cut inside a code point",
+	  "1234567890123456789012345678901234567890123456789012345678901234567890123456789%C3%A9=1",
+	  "3456789?", NULL, 400 },
 	{ "twice", "limit=1&limit=2", "given twice", NULL, 400 },
 	{ "list twice", "label=a&label=b", "label", "a", 0 },
 };

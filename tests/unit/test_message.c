@@ -72,6 +72,7 @@ static const struct envelope_row rows[] = {
 	{ "[2,\"\",\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,null,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,{},\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
+	{ "[2,1.,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,NaN,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,\"a\\u0000b\",\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,\"1\",\"H\",[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
@@ -216,6 +217,7 @@ message_out_is_compact_ascii(void **state)
 		{ "{\"a\":\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"}",
 		  "{\"a\":\"\\u00e9\\u20ac\\ud83d\\ude00\"}" },
 		{ "{\"a\":\"\\n\\\"\\\\\\u0001/\"}", "{\"a\":\"\\n\\\"\\\\\\u0001/\"}" },
+		{ "{\"a\":[22.,-1.e1]}", "{\"a\":[22,-10]}" },
 		{ "{\"a\":[1,2.50,1e3,true,false,null,{}]}",
 		  "{\"a\":[1,2.50,1e3,true,false,null,{}]}" },
 	};

@@ -163,6 +163,40 @@ utf8_cut_keeps_characters_whole(void **state)
 }
 
 static void
+utf8_mend_replaces_what_is_cut(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "", "" },
+		{ "a\xc3\xa9", "a\xc3\xa9" },
+		{ "a\xc3", "a?" },
+		{ "\xe2\x82\"x", "??\"x" },
+		{ "\xed\xa0\x80\xff", "????" },
+	};
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		(void)snprintf(text, sizeof(text), "%s", cases[i][0]);
+		utf8_mend(text);
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
+static void
+number_is_json_table(void **state)
+{
+	static const char *const good[] = { "0", "-0", "1.5", "-12e3", "0.5E-3", "10" };
+	static const char *const bad[] = { "",    "-",  "1.",   ".5",  "+1",       "01",
+					   "-01", "1e", "1.e5", "NaN", "Infinity", "1 " };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(number_is_json(good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(number_is_json(bad[i]));
+}
+
+static void
 hash_differs_where_it_must(void **state)
 {
 	(void)state;
@@ -249,6 +283,8 @@ main(void)
 		cmocka_unit_test(str_copy_cuts_between_characters),
 		cmocka_unit_test(utf8_table),
 		cmocka_unit_test(utf8_cut_keeps_characters_whole),
+		cmocka_unit_test(utf8_mend_replaces_what_is_cut),
+		cmocka_unit_test(number_is_json_table),
 		cmocka_unit_test(hash_differs_where_it_must),
 		cmocka_unit_test(str_nearest_table),
 		cmocka_unit_test(glob_table),

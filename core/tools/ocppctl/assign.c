@@ -102,13 +102,19 @@ static int
 value_number(const char *name, const char *text, struct json_object **ret_value,
 	     struct ocppd_error *err)
 {
+	char spelling[32];
 	double number;
 
 	if (parse_double(text, &number) < 0)
 		return ocppd_error_set(err, OCPPD_EINVAL, "%s is a number, not \"%s\"", name, text);
 	if (strcspn(text, ".eE") == strlen(text))
 		return value_integer(name, text, ret_value, err);
-	*ret_value = json_object_new_double_s(number, text); /* as it was written */
+	if (number_is_json(text)) {
+		*ret_value = json_object_new_double_s(number, text); /* as it was written */
+		return 0;
+	}
+	(void)snprintf(spelling, sizeof(spelling), "%.15g", number); /* .5, 1. */
+	*ret_value = json_object_new_double_s(number, spelling);
 	return 0;
 }
 
@@ -150,6 +156,11 @@ value_make(struct json_object *schema, const char *name, const char *text,
 	if (type == NULL) {
 		struct json_object *value = json_read(text, &is_json);
 
+		/* json-c also reads NaN, Infinity and `1.`. */
+		if (json_object_is_type(value, json_type_double) && !number_is_json(text)) {
+			(void)json_object_put(value);
+			is_json = false;
+		}
 		*ret_value = is_json ? value : json_object_new_string(text);
 		return 0;
 	}
