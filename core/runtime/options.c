@@ -26,12 +26,14 @@ struct filler {
 	int result;
 };
 
-/* A map and the table it is read by. place: where to point if the map is absent. */
+/* A map and the table it is read by. place: where to point if the map is absent. is_left_out: a
+ * section that need not be there, and is not. */
 struct frame {
 	struct options table;
 	const struct ocppd_node *map;
 	const struct ocppd_node *place;
 	unsigned char *data;
+	bool is_left_out;
 };
 
 static int fill_map(struct filler *filler, const struct frame *frame);
@@ -125,7 +127,7 @@ static void
 complain_unknown(struct filler *filler, const struct options *table,
 		 const struct conf_member *member)
 {
-	const char *names[KNOWN_MAX];
+	const char *names[KNOWN_MAX] = { NULL };
 	struct ocppd_node at = { .file = member->key_file,
 				 .line = member->key_line,
 				 .column = member->key_column };
@@ -171,6 +173,24 @@ check_keys(struct filler *filler, const struct options *table, const struct ocpp
 /* ---- Values --------------------------------------------------------------------------------- */
 
 static void
+fill_item(struct filler *filler, const struct ocppd_option *option, const struct ocppd_node *item,
+	  const char **ret_text)
+{
+	struct ocppd_error err = { 0 };
+	int r;
+
+	if (option->type == OCPPD_CONF_PATHS) {
+		r = option_value_set(option, item, filler->arena, ret_text, &err);
+		if (r < 0)
+			complain(filler, item, r, err.text);
+		return;
+	}
+	*ret_text = arena_dup(filler->arena, item->text);
+	if (*ret_text == NULL)
+		complain_memory(filler);
+}
+
+static void
 fill_strings(struct filler *filler, const struct ocppd_option *option,
 	     const struct ocppd_node *node, void *ret_member)
 {
@@ -200,9 +220,7 @@ fill_strings(struct filler *filler, const struct ocppd_option *option,
 					 ? "expected a text, but the value is empty"
 					 : "expected a text, not a list or a map");
 		else
-			items[i] = arena_dup(filler->arena, item->text);
-		if (item->kind == OCPPD_NODE_TEXT && items[i] == NULL)
-			complain_memory(filler);
+			fill_item(filler, option, item, &items[i]);
 		path_pop(filler, len);
 	}
 	strings.items = items;
@@ -253,6 +271,7 @@ fill_value(struct filler *filler, const struct ocppd_option *option, const struc
 
 	switch (option->type) {
 	case OCPPD_CONF_STRINGS:
+	case OCPPD_CONF_PATHS:
 		fill_strings(filler, option, node, ret_member);
 		return;
 	case OCPPD_CONF_SECTIONS:
@@ -302,6 +321,8 @@ fill_absent(struct filler *filler, const struct ocppd_option *option, const stru
 	const struct ocppd_node *place = frame->map != NULL ? frame->map : frame->place;
 	int r;
 
+	if ((option->flags & OCPPD_OPTION_REQUIRED) != 0 && frame->is_left_out)
+		return;
 	if ((option->flags & OCPPD_OPTION_REQUIRED) != 0) {
 		(void)ocppd_error_set(&err, OCPPD_EINVAL, "is required: %s",
 				      option_type_text(option->type));
@@ -335,6 +356,8 @@ fill_option(struct filler *filler, const struct frame *frame, const struct ocppd
 	if (option->type == OCPPD_CONF_SECTION) {
 		struct frame inner = { .map = node, .data = member };
 
+		inner.is_left_out = frame->is_left_out ||
+				    ((option->flags & OCPPD_OPTION_OPTIONAL) != 0 && node == NULL);
 		inner.place = node != NULL ? node : frame->map != NULL ? frame->map : frame->place;
 		memcpy(&inner.table.rows, &option->options, sizeof(inner.table.rows));
 		(void)fill_map(filler, &inner);
@@ -435,6 +458,7 @@ option_member_size(const struct ocppd_option *option, uint32_t *ret_align)
 		align = _Alignof(void *);
 		break;
 	case OCPPD_CONF_STRINGS:
+	case OCPPD_CONF_PATHS:
 		size = sizeof(struct ocppd_strings);
 		align = _Alignof(struct ocppd_strings);
 		break;

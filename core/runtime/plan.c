@@ -226,7 +226,7 @@ read_entry(struct modules_plan *plan, const struct conf_member *member)
 				    member->key);
 		return;
 	}
-	if (read_keys(plan, member->key, map, &arena, &keys) < 0)
+	if (read_keys(plan, member->key, map, &arena, &keys) < 0 || keys == NULL)
 		goto out;
 
 	if (keys->module != NULL && !module_name_valid(keys->module)) {

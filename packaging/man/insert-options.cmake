@@ -2,6 +2,7 @@
 # Copyright the ocppd authors
 #
 # cmake -DTEMPLATE=… -DOPTIONS=… -DRESULT=… -P insert-options.cmake
+cmake_policy(VERSION 3.25)
 file(READ ${TEMPLATE} template)
 file(READ ${OPTIONS} options)
 string(STRIP "${options}" options)

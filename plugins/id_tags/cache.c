@@ -66,6 +66,8 @@ remove_entry(struct cache *cache, struct cache_entry **slot)
 {
 	struct cache_entry *entry = *slot;
 
+	if (entry == NULL)
+		return;
 	*slot = entry->chained;
 	TAILQ_REMOVE(&cache->uses, entry, use);
 	cache->count--;
