@@ -46,6 +46,38 @@ check_mend_time(struct checker *checker, const struct place *place, int64_t time
 		check_replace_text(checker, place, text, (size_t)len);
 }
 
+static bool
+is_control(const unsigned char *at)
+{
+	if (*at < 0x20)
+		return *at != '\t' && *at != '\n' && *at != '\r';
+	return *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
+}
+
+/* Replaces the value by the text, control characters by U+FFFD. Line breaks and tabs belong to
+ * texts (PEM). */
+static void
+replace_mended(struct checker *checker, const struct place *place, const char *text, size_t len)
+{
+	struct buf buf = { 0 };
+
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char *at = (const unsigned char *)text + i;
+
+		if (!is_control(at)) {
+			buf_add_char(&buf, text[i]);
+			continue;
+		}
+		buf_add_str(&buf, "\xef\xbf\xbd");
+		i += *at == 0xc2 ? 1 : 0;
+	}
+	if (buf.error != 0)
+		checker->error = OCPPD_ENOMEM;
+	else
+		check_replace_text(checker, place, buf.data != NULL ? buf.data : "", buf.len);
+	buf_fini(&buf);
+}
+
 /* A value of a type that cannot be read as the member's: what remains of it, if it is accepted. */
 void
 check_unreadable(struct checker *checker, const struct place *place, struct json_object *value)
@@ -63,7 +95,7 @@ check_unreadable(struct checker *checker, const struct place *place, struct json
 	if (field->type == OCPPD_T_TIMESTAMP)
 		check_mend_time(checker, place, checker->policy->now_us);
 	else if ((field->type == OCPPD_T_STRING || field->type == OCPPD_T_URI) && raw != NULL)
-		check_replace_text(checker, place, raw, utf8_cut(raw, KEEP_BYTES));
+		replace_mended(checker, place, raw, utf8_cut(raw, KEEP_BYTES));
 	else if (place->index < 0)
 		json_object_object_del(place->parent, field->name);
 	else if (field->type == OCPPD_T_OBJECT)
@@ -84,14 +116,6 @@ coerced(struct checker *checker, const struct place *place, struct json_object *
 }
 
 static bool
-is_control(const unsigned char *at)
-{
-	if (*at < 0x20)
-		return *at != '\t' && *at != '\n' && *at != '\r';
-	return *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
-}
-
-static bool
 has_control(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -101,30 +125,14 @@ has_control(const char *text, size_t len)
 	return false;
 }
 
-/* D11: NUL and control characters become U+FFFD. Line breaks and tabs belong to texts (PEM). */
+/* D11: NUL and control characters. */
 static void
 mend_control(struct checker *checker, const struct place *place, const char *text, size_t len)
 {
 	struct flaw flaw = { RANK_VALUE, OCPPD_CALLERROR_PROPERTY, "D11", false, false, text };
-	struct buf buf = { 0 };
 
-	if (!check_note_mild(checker, &flaw, "control characters are not allowed"))
-		return;
-	for (size_t i = 0; i < len; i++) {
-		const unsigned char *at = (const unsigned char *)text + i;
-
-		if (!is_control(at)) {
-			buf_add_char(&buf, text[i]);
-			continue;
-		}
-		buf_add_str(&buf, "\xef\xbf\xbd");
-		i += *at == 0xc2 ? 1 : 0;
-	}
-	if (buf.error != 0)
-		checker->error = OCPPD_ENOMEM;
-	else
-		check_replace_text(checker, place, buf.data, buf.len);
-	buf_fini(&buf);
+	if (check_note_mild(checker, &flaw, "control characters are not allowed"))
+		replace_mended(checker, place, text, len);
 }
 
 /* Letters and digits alike, case and separators ignored. */
