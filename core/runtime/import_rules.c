@@ -193,7 +193,11 @@ check_option(const struct rule_scope *scope, const void *row, struct buf *why)
 	else if (is_empty(option->doc))
 		buf_add_str(why, "has no doc; say in one sentence what the option does");
 	if (why->len == 0)
-		check_flags(option->flags, OCPPD_RELOADABLE | OCPPD_OPTION_REQUIRED, why);
+		check_flags(
+			option->flags,
+			OCPPD_RELOADABLE | OCPPD_OPTION_REQUIRED |
+				(option->type == OCPPD_CONF_SECTION ? OCPPD_OPTION_OPTIONAL : 0),
+			why);
 	if (why->len == 0)
 		check_option_place(scope, option, why);
 	if (why->len == 0)

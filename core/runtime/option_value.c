@@ -64,6 +64,7 @@ static const struct {
 	[OCPPD_CONF_SECTION] = { "a map", "MAP", false },
 	[OCPPD_CONF_SECTIONS] = { "a list of maps", "LIST", false },
 	[OCPPD_CONF_NODE] = { "anything", "ANYTHING", false },
+	[OCPPD_CONF_PATHS] = { "a list of paths", "[PATH, …]", false },
 	[OCPPD_CONF_DOUBLE] = { "a number such as 0.5", "NUMBER", true },
 };
 
@@ -518,6 +519,7 @@ option_value_set(const struct ocppd_option *option, const struct ocppd_node *nod
 	case OCPPD_CONF_ENUM:
 		return set_enum(option, node, ret_member, err);
 	case OCPPD_CONF_PATH:
+	case OCPPD_CONF_PATHS: /* one of them */
 		return set_path(node, arena, ret_member, err);
 	case OCPPD_CONF_ADDRESS:
 		return set_address(option, node, arena, ret_member, err);

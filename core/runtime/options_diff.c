@@ -104,6 +104,7 @@ members_equal(const struct ocppd_option *option, const void *a, const void *b)
 	case OCPPD_CONF_SECRET:
 		return texts_equal(a, b);
 	case OCPPD_CONF_STRINGS:
+	case OCPPD_CONF_PATHS:
 		return strings_equal(a, b);
 	case OCPPD_CONF_SECTIONS:
 		return sections_equal(option, a, b);

@@ -67,7 +67,7 @@ static void
 add_range(const struct ocppd_option *option, struct buf *text)
 {
 	bool is_length = option->type == OCPPD_CONF_STRING || option->type == OCPPD_CONF_STRINGS ||
-			 option->type == OCPPD_CONF_SECTIONS;
+			 option->type == OCPPD_CONF_PATHS || option->type == OCPPD_CONF_SECTIONS;
 	const char *unit = option->type == OCPPD_CONF_STRING ? "characters" : "entries";
 
 	if (option->min == 0 && option->max == 0)

@@ -36,9 +36,12 @@ OCPPD_BEGIN_DECLS
 #define OCPPD_CONF_SECTIONS 13  /* struct ocppd_sections: a list of maps, filled by `options` */
 #define OCPPD_CONF_NODE 14      /* const struct ocppd_node *: anything; NULL when absent */
 #define OCPPD_CONF_DOUBLE 15    /* double: a decimal number; range in min, max as whole numbers */
+#define OCPPD_CONF_PATHS 16     /* struct ocppd_strings: a list of paths, or one, each as PATH */
 
 #define OCPPD_RELOADABLE 0x1u      /* takes effect on reload; otherwise it needs a restart */
 #define OCPPD_OPTION_REQUIRED 0x2u /* must be given; excludes `def` */
+/* SECTION: may be left out as a whole, and what is required in it with it. */
+#define OCPPD_OPTION_OPTIONAL 0x4u
 
 struct ocppd_strings {
 	const char *const *items;
@@ -55,11 +58,11 @@ struct ocppd_sections {
 struct ocppd_option {
 	const char *name;          /* [a-z0-9_]+, the YAML key */
 	uint32_t type;             /* OCPPD_CONF_* */
-	uint32_t flags;            /* OCPPD_RELOADABLE, OCPPD_OPTION_REQUIRED */
+	uint32_t flags;            /* OCPPD_RELOADABLE, OCPPD_OPTION_* */
 	uint32_t offset;           /* of the member in the struct that is filled */
 	uint32_t item_size;        /* SECTIONS: sizeof one element; SECTION: sizeof the struct */
 	int64_t min;               /* INT, SIZE, DURATION, DOUBLE: smallest value; */
-	int64_t max;               /* … largest; both 0: no range. STRING(S), SECTIONS: length */
+	int64_t max;               /* … largest; both 0: no range. Lists and STRING: length */
 	const char *def;           /* default as it would stand in YAML; NULL: zero, or absent */
 	const char *const *one_of; /* ENUM: names, NULL at the end */
 	const char *doc;           /* what it does, one or more sentences; required */
