@@ -18,6 +18,7 @@ reply_drop(struct ocpp *ocpp, struct reply *reply)
 {
 	TAILQ_REMOVE(&ocpp->router.replies, reply, by_age);
 	TAILQ_REMOVE(&reply->station->replies, reply, by_station);
+	LIST_REMOVE(reply, by_hash);
 	reply->station->reply_count--;
 	ocpp->router.reply_bytes -= reply_size(reply);
 	free(reply);
@@ -65,6 +66,7 @@ reply_keep(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 	memcpy(reply->id, message->id, id_size);
 	TAILQ_INSERT_TAIL(&ocpp->router.replies, reply, by_age);
 	TAILQ_INSERT_TAIL(&station->replies, reply, by_station);
+	LIST_INSERT_HEAD(&ocpp->router.reply_buckets[reply->hash % REPLY_BUCKETS], reply, by_hash);
 	station->reply_count++;
 	ocpp->router.reply_bytes += size;
 }
@@ -76,8 +78,10 @@ reply_find(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 	int64_t now_us = clock_mono_us(&ocpp->core->clock);
 	struct reply *reply;
 
-	TAILQ_FOREACH (reply, &station->replies, by_station) {
-		if (reply->hash != message->payload_hash || !str_eq(reply->id, message->id) ||
+	LIST_FOREACH (reply, &ocpp->router.reply_buckets[message->payload_hash % REPLY_BUCKETS],
+		      by_hash) {
+		if (reply->hash != message->payload_hash || reply->station != station ||
+		    !str_eq(reply->id, message->id) ||
 		    now_us - reply->time_mono_us > REPLY_AGE_MAX_US)
 			continue;
 		*ret_age_us = now_us - reply->time_mono_us;

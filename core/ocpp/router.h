@@ -63,6 +63,8 @@ struct filter {
 	TAILQ_ENTRY(filter) all;
 };
 
+#define REPLY_BUCKETS 16384u /* a power of two */
+
 struct router {
 	TAILQ_HEAD(, ocppd_call) open; /* oldest first: all have the same time to answer */
 	uint32_t open_count;           /* OPEN ones */
@@ -73,6 +75,7 @@ struct router {
 	TAILQ_HEAD(, filter) filters;
 	struct json_tokener *tokener;
 	TAILQ_HEAD(, reply) replies; /* oldest first */
+	LIST_HEAD(, reply) reply_buckets[REPLY_BUCKETS];
 	size_t reply_bytes;
 };
 
@@ -103,8 +106,9 @@ struct reply {
 	size_t len;
 	TAILQ_ENTRY(reply) by_age;
 	TAILQ_ENTRY(reply) by_station;
-	char *id;    /* inside this block */
-	char text[]; /* the frame, then the id */
+	LIST_ENTRY(reply) by_hash; /* a walk over a busy station's would be its dearest step */
+	char *id;                  /* inside this block */
+	char text[];               /* the frame, then the id */
 };
 
 #define REPLIES_PER_STATION 64
