@@ -54,10 +54,11 @@ is_control(const unsigned char *at)
 	return *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
 }
 
-/* Replaces the value by the text, control characters by U+FFFD. Line breaks and tabs belong to
- * texts (PEM). */
+/* Replaces the value by the text, control characters by U+FFFD, at most keep bytes. Line breaks and
+ * tabs belong to texts (PEM). */
 static void
-replace_mended(struct checker *checker, const struct place *place, const char *text, size_t len)
+replace_mended(struct checker *checker, const struct place *place, const char *text, size_t len,
+	       size_t keep)
 {
 	struct buf buf = { 0 };
 
@@ -74,7 +75,8 @@ replace_mended(struct checker *checker, const struct place *place, const char *t
 	if (buf.error != 0)
 		checker->error = OCPPD_ENOMEM;
 	else
-		check_replace_text(checker, place, buf.data != NULL ? buf.data : "", buf.len);
+		check_replace_text(checker, place, buf.data != NULL ? buf.data : "",
+				   buf.len > keep ? utf8_cut(buf.data, keep) : buf.len);
 	buf_fini(&buf);
 }
 
@@ -95,7 +97,7 @@ check_unreadable(struct checker *checker, const struct place *place, struct json
 	if (field->type == OCPPD_T_TIMESTAMP)
 		check_mend_time(checker, place, checker->policy->now_us);
 	else if ((field->type == OCPPD_T_STRING || field->type == OCPPD_T_URI) && raw != NULL)
-		replace_mended(checker, place, raw, utf8_cut(raw, KEEP_BYTES));
+		replace_mended(checker, place, raw, strlen(raw), KEEP_BYTES);
 	else if (place->index < 0)
 		json_object_object_del(place->parent, field->name);
 	else if (field->type == OCPPD_T_OBJECT)
@@ -132,7 +134,7 @@ mend_control(struct checker *checker, const struct place *place, const char *tex
 	struct flaw flaw = { RANK_VALUE, OCPPD_CALLERROR_PROPERTY, "D11", false, false, text };
 
 	if (check_note_mild(checker, &flaw, "control characters are not allowed"))
-		replace_mended(checker, place, text, len);
+		replace_mended(checker, place, text, len, SIZE_MAX);
 }
 
 /* Letters and digits alike, case and separators ignored. */

@@ -21,6 +21,10 @@
 
 #define IGNORED_RAW_MAX 128 /* bytes kept of what is only logged */
 
+/* What json-c makes of integers that do not fit. */
+#define INTEGER_LEAST "-9223372036854775808"
+#define INTEGER_MOST "18446744073709551615"
+
 #define TYPE_CALL 2
 #define TYPE_RESULT 3
 #define TYPE_ERROR 4
@@ -243,7 +247,8 @@ read_id(const struct frame *frame, bool *ret_is_numeric)
 	case json_type_double:
 		text = json_object_get_string(value);
 		/* json-c also reads NaN, Infinity and `1.`, which cannot be echoed. */
-		if (text == NULL || strlen(text) > MESSAGE_ID_MAX || !number_is_json(text))
+		if (text == NULL || strlen(text) > MESSAGE_ID_MAX || !number_is_json(text) ||
+		    strcmp(text, INTEGER_LEAST) == 0 || strcmp(text, INTEGER_MOST) == 0)
 			return NULL;
 		*ret_is_numeric = true;
 		return text;

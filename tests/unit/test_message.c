@@ -72,6 +72,8 @@ static const struct envelope_row rows[] = {
 	{ "[2,\"\",\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,null,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,{},\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
+	{ "[2,-99999999999999999999,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL,
+	  NULL },
 	{ "[2,1.,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,NaN,\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
 	{ "[2,\"a\\u0000b\",\"H\",{}]", INBOUND_IGNORED, NULL, "no usable message id", NULL, NULL },
