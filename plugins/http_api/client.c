@@ -776,6 +776,8 @@ client_abandon(struct client *client)
 		ocppd_request_gone(request);
 	(void)problem_set(&problem, 503, "shutting-down", "the daemon or its API is stopping");
 	send_problem(client, &problem);
+	/* The loop has no turn left for this connection; a bufferevent keeps its output frozen. */
+	(void)evbuffer_unfreeze(output_of(client), 1);
 	(void)evbuffer_write(output_of(client), bufferevent_getfd(client->bev));
 }
 
