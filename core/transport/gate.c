@@ -16,6 +16,7 @@
 #include "ocpp/quirks.h"
 #include "transport/directory.h"
 #include "transport/target.h"
+#include "transport/tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,16 @@ static const struct verdict wrong_credentials = {
 	"user name or password is wrong; auth_user or accept_hex_password may admit it",
 	"wrong credentials\n"
 };
+static const struct verdict no_certificate = {
+	"credentials", 403,
+	"the station showed no certificate that could be relied on: its profile is 3",
+	"a client certificate is needed\n"
+};
+static const struct verdict wrong_certificate = {
+	"credentials", 403,
+	"the certificate's common name is not the identity; certificate_cn may admit it",
+	"wrong client certificate\n"
+};
 static const struct verdict no_protocol = {
 	"protocol", 101, "none of the offered subprotocols is served, or the record pins another",
 	NULL
@@ -100,7 +111,8 @@ struct request {
 	char id[TARGET_ID_SIZE];
 	char protocols[PROTOCOLS_SIZE + 1];
 	bool has_protocols;
-	bool is_known;      /* has a record of its own */
+	bool is_known; /* has a record of its own */
+	bool is_tls;
 	const char *chosen; /* subprotocol */
 	uint32_t profile;   /* seen */
 };
@@ -344,23 +356,43 @@ check_credentials(struct request *request, struct admission *record)
 	return form == PASSWORD_WRONG ? &wrong_credentials : NULL;
 }
 
+/* Exactly the name: two identities may differ in case only. */
+static const struct verdict *
+check_certificate(const struct request *request, const struct admission *record)
+{
+	const char *wanted = quirks_option(record->quirks, "certificate_cn");
+	char name[HEADER_SIZE];
+
+	if (!wanted)
+		wanted = record->id ? record->id : request->id;
+	if (tls_peer_name(request->wsi, name, sizeof(name)) != TLS_PEER_VALID)
+		return &no_certificate;
+	return str_eq(name, wanted) ? NULL : &wrong_certificate;
+}
+
 static const struct verdict *
 check_record(struct request *request, struct admission *record)
 {
 	if (record->flags & OCPPD_ADMIT_REFUSE)
 		return &refused_station;
 
-	switch (record->security_profile) {
-	case OCPPD_PROFILE_ANY:
-	case 0:
+	if (record->security_profile == OCPPD_PROFILE_ANY) {
 		/* Credentials that nobody asked for are not looked at (A11). */
-		request->profile = 0;
+		if (request->is_tls && !check_certificate(request, record))
+			request->profile = 3;
 		return NULL;
-	case 1:
-		request->profile = 1;
-		return check_credentials(request, record);
+	}
+	/* A12: never less than what is set, nor anything else (white paper, A00.FR.002). */
+	if (request->is_tls != (record->security_profile >= 2))
+		return &wrong_profile;
+	request->profile = record->security_profile;
+	switch (record->security_profile) {
+	case 0:
+		return NULL;
+	case 3:
+		return check_certificate(request, record);
 	default:
-		return &wrong_profile; /* A12: never less than what is set */
+		return check_credentials(request, record);
 	}
 }
 
@@ -434,6 +466,8 @@ fill_conn(struct request *request, struct admission *record, bool is_folded)
 	session->conn.registration = record->registration;
 	session->conn.quirks = quirks_ref(record->quirks);
 	log_tolerated(request, record, is_folded);
+	if (request->is_tls)
+		tls_log_session(session, request->wsi);
 	if (request->has_protocols)
 		mask(session->io, request->chosen);
 
@@ -467,6 +501,7 @@ begin_request(struct request *request, struct session *session, struct lws *wsi)
 	request->session = session;
 	request->wsi = wsi;
 	request->listener = &session->io->transport->listeners[session->listener];
+	request->is_tls = tls_is_on(session);
 }
 
 int

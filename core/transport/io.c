@@ -17,6 +17,7 @@
 #include "ocpp/ocpp.h"
 #include "transport/gate.h"
 #include "transport/session.h"
+#include "transport/tls.h"
 #include "transport/wheel.h"
 
 #include <signal.h>
@@ -208,6 +209,7 @@ void
 io_serve(struct io *io)
 {
 	serve_swaps(io);
+	tls_serve_swaps(io);
 
 	/* Commands are taken first and done last: what was sent before a close goes out before it,
 	 * and nothing that names a session comes after its release. */
@@ -264,6 +266,9 @@ make_context(struct io *io, struct ocppd_error *err)
 	void *loops[1] = { &io->loop };
 
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
+	/* It renews indices of the whole process: once, before there is any connection. */
+	if (io->transport->credentials && io->index == 0)
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.foreign_loops = loops;
 	info.user = io;
 	info.port = CONTEXT_PORT_NO_LISTEN;
@@ -279,7 +284,7 @@ make_context(struct io *io, struct ocppd_error *err)
 
 	struct lws_context_creation_info vhost = { 0 };
 
-	vhost.options = info.options;
+	vhost.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
 	vhost.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	vhost.protocols = io->protocols;
 	vhost.retry_and_idle_policy = &no_policy;
@@ -293,7 +298,7 @@ make_context(struct io *io, struct ocppd_error *err)
 	if (!io->vhost)
 		return ocppd_error_set(err, OCPPD_EIO, "libwebsockets made no virtual host");
 
-	return 0;
+	return tls_make_vhosts(io, &vhost, err);
 }
 
 static void
@@ -302,6 +307,7 @@ init_chains(struct io *io)
 	chain_init(&io->commands, 0);
 	chain_init(&io->outbound, 0);
 	chain_init(&io->swaps, 0);
+	chain_init(&io->tls_swaps, 0);
 	chain_init(&io->inbound, 0);
 	chain_init(&io->swapped, 0);
 	chain_init(&io->refusals, REFUSALS_MAX);
@@ -447,6 +453,8 @@ io_fini(struct io *io)
 	chain_fini(&io->commands);
 	chain_fini(&io->outbound);
 	chain_fini(&io->swaps);
+	tls_fini(io);
+	chain_fini(&io->tls_swaps);
 	chain_fini(&io->inbound);
 	chain_fini(&io->swapped);
 	chain_fini(&io->refusals);

@@ -15,6 +15,7 @@
 
 #include "base/chain.h"
 #include "runtime/core.h"
+#include "transport/drops.h"
 #include "transport/peers.h"
 #include "transport/transport.h"
 
@@ -79,18 +80,27 @@ struct table_swap {
 	struct action_table *table;
 };
 
+/* New credentials of a listener on their way to a thread. */
+struct credentials;
+struct tls_swap {
+	struct link link;
+	struct credentials *credentials;
+	uint32_t listener;
+};
+
 struct io {
 	struct transport *transport;
 	pthread_t thread;
 	uint32_t index;
 	bool is_running;
 	/* Any thread. */
-	struct chain commands; /* sessions, by their `command` link */
-	struct chain outbound; /* struct outbound */
-	struct chain swaps;    /* struct table_swap */
-	struct chain inbound;  /* struct inbound */
-	struct chain swapped;  /* struct table_swap, with the old table */
-	struct chain refusals; /* struct refusal */
+	struct chain commands;  /* sessions, by their `command` link */
+	struct chain outbound;  /* struct outbound */
+	struct chain swaps;     /* struct table_swap */
+	struct chain tls_swaps; /* struct tls_swap */
+	struct chain inbound;   /* struct inbound */
+	struct chain swapped;   /* struct table_swap, with the old table */
+	struct chain refusals;  /* struct refusal */
 	_Atomic uint32_t connections;
 	_Atomic uint32_t handshakes;
 	_Atomic uint32_t undrained; /* pushed to `inbound`, not yet given to the OCPP floor */
@@ -104,6 +114,9 @@ struct io {
 	uv_timer_t drain_timer;
 	struct lws_context *context;
 	struct lws_vhost *vhost;
+	struct lws_vhost **vhosts; /* by listener, NULL: the one above; itself NULL without TLS */
+	struct ssl_ctx_st **tls_contexts; /* of those */
+	uint32_t vhost_making;            /* the listener whose vhost is being made */
 	struct lws_protocols *protocols;
 	char **names; /* the protocols' names, changed for a moment: see gate.c */
 	uint32_t name_count;
@@ -123,6 +136,7 @@ struct io {
 	struct link *inbound_last;
 	uint32_t inbound_count;
 	struct quota dropped; /* handshakes that came to nothing */
+	struct drops drops;
 	struct quota refused; /* refusals without a known identity */
 	/* The core thread's own. */
 	struct link *taken;         /* inbound messages of the present batch */
@@ -150,6 +164,12 @@ struct transport {
 	struct listener *listeners;
 	uint32_t listener_count;
 	const char *const *served; /* subprotocols */
+	/* Of each listener, NULL for a plain one; itself NULL where all are. renewal.c */
+	struct credentials **credentials;
+	uint8_t *warned_steps; /* of each: lines about its end that were written */
+	uint32_t credential_count;
+	struct event *watch_timer;
+	int64_t tickets_mono_us; /* when the tickets' keys were made */
 	int64_t max_descriptors;
 	struct peers peers;
 	_Atomic uint32_t connections; /* accepted and not yet freed */

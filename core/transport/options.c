@@ -8,6 +8,43 @@
 
 static const char *const missing_subprotocol[] = { "assume16-if-known", "reject", NULL };
 
+static const char *const client_certificate[] = { "none", "optional", "required", NULL };
+static const char *const min_version[] = { "1.0", "1.1", "1.2", "1.3", NULL };
+
+#define TLS(member) offsetof(struct tls_conf, member)
+
+static const struct ocppd_option tls_rows[] = {
+	{ "certificate", OCPPD_CONF_PATHS, OCPPD_OPTION_REQUIRED, TLS(certificates), .min = 1,
+	  .max = 4,
+	  .doc = "A PEM file with the server's certificate, followed by the intermediate ones up "
+		 "to, but not necessarily with, the root; or a list of such files with keys of "
+		 "different kinds, ECDSA and RSA, of which each station is shown the one it can "
+		 "read. The files, and those of `key` and `client_ca`, are read again on reload." },
+	{ "key", OCPPD_CONF_PATHS, OCPPD_OPTION_REQUIRED, TLS(keys), .min = 1, .max = 4,
+	  .doc = "A PEM file with the private key, without passphrase; or a list in the order of "
+		 "`certificate`. On reload, the user that the daemon runs as must be able to read "
+		 "it." },
+	{ "client_certificate", OCPPD_CONF_ENUM, 0, TLS(client_certificate), .def = "none",
+	  .one_of = client_certificate,
+	  .doc = "Whether stations show a certificate: never (`none`, security profile 2), if "
+		 "they have one (`optional`, profiles 2 and 3), always (`required`, profile 3). "
+		 "Its common name must be the station's identity, or what the quirk option "
+		 "`certificate_cn=NAME` of its record says." },
+	{ "client_ca", OCPPD_CONF_PATH, 0, TLS(client_ca),
+	  .doc = "A PEM file with the roots, and intermediates, that stations' certificates are "
+		 "verified against." },
+	{ "min_version", OCPPD_CONF_ENUM, 0, TLS(min_version), .def = "1.2", .one_of = min_version,
+	  .doc = "The oldest version of TLS that is spoken. 1.0 and 1.1 are broken: only for "
+		 "stations that can do no better, on a listener of their own." },
+	{ "ciphers", OCPPD_CONF_STRING, 0, TLS(ciphers), .min = 1, .max = 1024,
+	  .doc = "Cipher suites up to TLS 1.2, as `openssl ciphers` reads them. Left out: ECDHE "
+		 "with AES-GCM or ChaCha20. Stations of the OCPP security profiles that know the "
+		 "RSA suites only need "
+		 "`ECDHE+AESGCM:ECDHE+CHACHA20:AES128-GCM-SHA256:AES256-GCM-SHA384`: what was "
+		 "recorded can then be read by whoever gets the RSA key later, which is why they "
+		 "are not among the default." },
+};
+
 static const struct ocppd_option listener_rows[] = {
 	{ "address", OCPPD_CONF_ADDRESS, 0, offsetof(struct listener_conf, address), .def = "[::]",
 	  .doc = "The address to listen on. `[::]` takes IPv4 as well." },
@@ -17,6 +54,10 @@ static const struct ocppd_option listener_rows[] = {
 	  .def = "/ocpp",
 	  .doc = "The path, or paths, below which stations connect: the last segment of a station's "
 		 "URL is its identity. `/` takes any." },
+	{ "tls", OCPPD_CONF_SECTION, OCPPD_OPTION_OPTIONAL, offsetof(struct listener_conf, tls),
+	  sizeof(struct tls_conf), .options = OCPPD_TABLE(tls_rows),
+	  .doc = "With this section the listener speaks TLS only, and admits stations of security "
+		 "profiles 2 and 3; without it, those of 0 and 1." },
 };
 
 #define AT(member) offsetof(struct transport_conf, member)

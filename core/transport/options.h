@@ -9,11 +9,31 @@
 
 #include "runtime/options.h"
 
+/* Whether stations show a certificate. */
+#define CLIENT_CERTIFICATE_NONE 0
+#define CLIENT_CERTIFICATE_OPTIONAL 1
+#define CLIENT_CERTIFICATE_REQUIRED 2
+
+#define MIN_VERSION_1_0 0
+#define MIN_VERSION_1_1 1
+#define MIN_VERSION_1_2 2
+#define MIN_VERSION_1_3 3
+
+struct tls_conf {
+	struct ocppd_strings certificates; /* none: the listener is plain */
+	struct ocppd_strings keys;         /* in the same order */
+	const char *client_ca;
+	const char *ciphers;
+	uint32_t client_certificate; /* CLIENT_CERTIFICATE_* */
+	uint32_t min_version;        /* MIN_VERSION_* */
+};
+
 /* What the transport is told by the configuration. */
 struct listener_conf {
 	const char *address;
 	int64_t port;
 	struct ocppd_strings paths;
+	struct tls_conf tls;
 };
 
 /* Without Sec-WebSocket-Protocol in the request (A01). */

@@ -17,6 +17,7 @@
 #include "ocpp/message.h"
 #include "ocpp/quirks.h"
 #include "transport/gate.h"
+#include "transport/tls.h"
 #include "transport/wheel.h"
 
 #include <netinet/in.h>
@@ -322,16 +323,22 @@ log_dropped(struct session *session)
 {
 	struct io *io = session->io;
 	struct ocppd_core *core = io->transport->core;
+	bool is_tls = tls_is_on(session);
+	const char *why = "closed before a valid WebSocket request";
 	uint32_t omitted;
 
 	if (session->is_refused || atomic_load(&io->is_stopping))
 		return;
+	uint32_t count = drops_add(&io->drops, session->conn.remote, clock_mono_us(&core->clock));
 	if (!quota_pass(&io->dropped, clock_mono_us(&core->clock), &omitted))
 		return;
+	if (session->class == CLOSE_IDLE)
+		why = "no WebSocket request within handshake_timeout";
+	else if (is_tls)
+		why = tls_failure(session);
 	OCPPD_WARN(core->self, "handshake.failed", OCPPD_STR("remote", session->conn.remote),
-		   OCPPD_STR("err", session->class == CLOSE_IDLE
-					    ? "no WebSocket request within handshake_timeout"
-					    : "closed before a valid WebSocket request"),
+		   OCPPD_STR("err", why), OCPPD_STR("tls", is_tls ? "yes" : "no"),
+		   OCPPD_INT("alert", session->tls_alert), OCPPD_INT("count", count),
 		   OCPPD_INT("omitted", omitted));
 }
 
@@ -520,12 +527,16 @@ static void
 adopt(struct session *session)
 {
 	struct io *io = session->io;
+	bool is_tls = tls_is_on(session);
 	lws_adopt_desc_t desc = {
-		.vh = io->vhost,
+		.vh = is_tls ? io->vhosts[session->listener] : io->vhost,
 		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
 		.fd.sockfd = session->fd,
 		.opaque = session,
 	};
+
+	if (is_tls)
+		desc.type |= LWS_ADOPT_ALLOW_SSL;
 
 	session->fd = -1; /* lws closes it, whatever happens */
 	session->state = SESSION_HANDSHAKE;
@@ -630,11 +641,12 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 {
 	struct session *session = lws_get_opaque_user_data(wsi);
 
-	(void)user;
 	if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
 		io_serve(lws_context_user(lws_get_context(wsi)));
 		return 0;
 	}
+	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
+		return tls_on_context(lws_context_user(lws_get_context(wsi)), user);
 	if (!session)
 		return 0;
 
@@ -660,6 +672,9 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 		return 0;
 	case LWS_CALLBACK_CLOSED:
 		on_closed(session, wsi);
+		return 0;
+	case LWS_CALLBACK_SSL_INFO:
+		tls_on_info(session, in);
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
 		gate_unmask(session->io);

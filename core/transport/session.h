@@ -112,6 +112,10 @@ struct session {
 	bool is_rx_off;
 	bool takes_binary;
 	bool takes_pings;
+	/* TLS. */
+	bool is_secure; /* its handshake is done */
+	bool is_alert_ours;
+	uint8_t tls_alert; /* the first; 0: none */
 };
 
 _Static_assert(offsetof(struct session, conn) == 0, "a conn is its session");

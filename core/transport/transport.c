@@ -14,6 +14,7 @@
 #include "runtime/host.h"
 #include "transport/io.h"
 #include "transport/peers.h"
+#include "transport/renewal.h"
 #include "transport/session.h"
 #include "transport/target.h"
 
@@ -98,7 +99,7 @@ transport_check(const struct transport_conf *conf, struct ocppd_error *err)
 		return ocppd_error_option(err, OCPPD_EINVAL, "max_outbound",
 					  "must not be less than max_message");
 
-	return 0;
+	return renewal_check(conf, err);
 }
 
 /* ---- Action tables ----------------------------------------------------------------------- */
@@ -208,6 +209,9 @@ transport_init(struct ocppd_core *core, const struct transport_conf *conf, struc
 	r = deliver_init(transport, err);
 	if (r < 0)
 		goto out;
+	r = renewal_init(transport, conf, err);
+	if (r < 0)
+		goto out;
 	transport->max_descriptors = accept_raise_limit(transport, conf->max_connections);
 	r = make_threads(transport, thread_count(conf->io_threads), err);
 	if (r < 0)
@@ -237,6 +241,7 @@ transport_reload(struct ocppd_core *core, const struct transport_conf *conf)
 		return;
 	limits_set(&core->transport->limits, conf);
 	accept_reload(core->transport);
+	renewal_reload(core->transport, conf);
 }
 
 void
@@ -282,6 +287,7 @@ transport_fini(struct ocppd_core *core)
 		io_fini(&transport->ios[i]);
 	}
 	free(transport->ios);
+	renewal_fini(transport);
 	accept_fini(transport);
 	deliver_fini(transport);
 	peers_fini(&transport->peers);
@@ -300,6 +306,7 @@ ocppd_listener_each(struct ocppd_host *host, ocppd_listener_fn *fn, void *arg)
 		for (uint32_t k = 0; listener->socket && k < listener->path_count; k++) {
 			struct ocppd_listener_info info = {
 				.struct_size = sizeof(info),
+				.is_tls = renewal_has_tls(transport, i),
 				.address = listener->address,
 				.path = listener->paths[k],
 			};
