@@ -24,6 +24,8 @@
 #include <uv.h>
 
 #define REPLY_MAX 256
+/* As the daemon has it: lws's default would be pt_serv_buf_size, and 4 KB more a connection. */
+#define RX_SIZE 2048
 
 struct yardstick {
 	uv_loop_t loop;
@@ -176,7 +178,7 @@ static int
 open_context(struct yardstick *y)
 {
 	static const struct lws_protocols protocols[] = {
-		{ .name = "ocpp1.6", .callback = callback },
+		{ .name = "ocpp1.6", .callback = callback, .rx_buffer_size = RX_SIZE },
 		{ 0 },
 	};
 	struct lws_context_creation_info info = { 0 };
