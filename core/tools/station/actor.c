@@ -481,6 +481,8 @@ actor_raw_answered(struct actor *actor, const char *id, struct json_object *payl
 	const struct step *step = actor_step(actor);
 	const struct node *wanted = step ? step->params[PARAM_ERROR] : NULL;
 
+	if (actor->stray_id[0] != '\0' && str_eq(actor->stray_id, id))
+		return true;
 	if (!step || step->kind != STEP_RAW || actor->raw_id[0] == '\0' ||
 	    !str_eq(actor->raw_id, id))
 		return false;

@@ -33,8 +33,9 @@ struct actor {
 		int64_t left;
 	} loops[SCENARIO_MAX_LOOPS];
 	uv_timer_t timer;
-	struct json_object *answer; /* to the step's CALL */
-	char raw_id[MESSAGE_ID_SIZE];
+	struct json_object *answer;     /* to the step's CALL */
+	char raw_id[MESSAGE_ID_SIZE];   /* of a raw frame whose answer is waited for */
+	char stray_id[MESSAGE_ID_SIZE]; /* of the last one that nobody waits for */
 };
 
 struct connector {

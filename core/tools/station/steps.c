@@ -320,6 +320,14 @@ find_raw_id(struct actor *actor, const char *text)
 	json_object_put(frame);
 }
 
+/* Nobody waits: an answer to it is no surprise all the same. */
+static void
+leave_raw(struct actor *actor)
+{
+	(void)str_copy(actor->stray_id, sizeof(actor->stray_id), actor->raw_id);
+	actor_next(actor);
+}
+
 static void
 step_raw(struct actor *actor, const struct step *step)
 {
@@ -354,7 +362,7 @@ step_raw(struct actor *actor, const struct step *step)
 	else if (waits || step->params[PARAM_SILENCE])
 		actor_sleep(actor, ms);
 	else
-		actor_next(actor);
+		leave_raw(actor);
 	json_object_put(value);
 }
 
