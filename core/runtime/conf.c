@@ -550,19 +550,20 @@ int
 ocppd_node_error(const struct ocppd_node *node, struct ocppd_error *err, int code,
 		 const char *format, ...)
 {
+	char text[sizeof(err->text)];
 	va_list args;
 
 	if (err == NULL)
 		return code;
 
-	*err = (struct ocppd_error){ .code = code };
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	(void)ocppd_error_set(err, code, "%s", text);
 	if (node != NULL) {
 		(void)str_copy(err->file, sizeof(err->file), node->file);
 		err->line = node->line;
 		err->column = node->column;
 	}
-	va_start(args, format);
-	(void)vsnprintf(err->text, sizeof(err->text), format, args);
-	va_end(args);
 	return code;
 }

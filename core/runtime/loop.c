@@ -26,6 +26,7 @@
 #define TURN_POSTS 512 /* before descriptors get their turn */
 #define TURN_TIMERS 512
 #define SPARE_MAX 4096 /* post records kept for the core thread's own posts */
+#define SPARE_LEAST 64 /* of these, only for the core's own posts where memory is out */
 #define ALARM_MAX_US (INT64_C(3600) * 1000000)
 
 struct post {
@@ -136,12 +137,16 @@ static int
 post_new(struct loop *loop, const struct post *like)
 {
 	bool is_own = is_own_thread(loop);
-	struct post *post = is_own ? list_pop(&loop->spare) : NULL;
+	struct post *post =
+		is_own && loop->spare.count > SPARE_LEAST ? list_pop(&loop->spare) : NULL;
 	uint64_t one = 1;
 	int r;
 
 	if (!post)
 		post = malloc(sizeof(*post));
+	/* A result that somebody waits for must not be lost with the post that tells it. */
+	if (!post && is_own && !like->host)
+		post = list_pop(&loop->spare);
 	if (!post)
 		return OCPPD_ENOMEM;
 	*post = *like;
@@ -540,6 +545,19 @@ out:
 	return loop->wake && loop->alarm && event_add(loop->wake, NULL) == 0 ? 0 : OCPPD_EIO;
 }
 
+static int
+spare_init(struct loop *loop)
+{
+	while (loop->spare.count < SPARE_LEAST) {
+		struct post *post = malloc(sizeof(*post));
+
+		if (!post)
+			return OCPPD_ENOMEM;
+		list_add(&loop->spare, &post->link);
+	}
+	return 0;
+}
+
 int
 loop_init(struct ocppd_core *core, struct ocppd_error *err)
 {
@@ -558,6 +576,8 @@ loop_init(struct ocppd_core *core, struct ocppd_error *err)
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->wake_fd < 0 || base_init(loop) < 0)
 		return ocppd_error_set(err, OCPPD_EIO, "cannot make an event loop");
+	if (spare_init(loop) < 0)
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	return 0;
 }
 

@@ -34,7 +34,7 @@ bool loop_is_core_thread(const struct ocppd_core *core);
 struct event_base *loop_base(struct ocppd_core *core);
 
 /* The core's own posts: like ocppd_post, but never dropped while the loop lives. Any thread.
- * Returns 0 or OCPPD_ENOMEM. */
+ * Returns 0 or OCPPD_ENOMEM; on the core thread a reserve keeps a few going without memory. */
 typedef void loop_post_fn(struct ocppd_core *core, void *arg);
 int loop_post(struct ocppd_core *core, loop_post_fn *fn, void *arg);
 /* Forgets what waits for the host. Core thread. */

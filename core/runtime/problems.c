@@ -43,17 +43,20 @@ int
 problems_addf(struct problems *problems, const struct ocppd_node *node, int code,
 	      const char *format, ...)
 {
-	struct ocppd_error err = { .code = code };
+	struct ocppd_error err = { 0 };
+	char text[sizeof(err.text)];
 	va_list args;
 
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	/* One line of whole characters, whatever is quoted. */
+	(void)ocppd_error_set(&err, code, "%s", text);
 	if (node != NULL) {
 		(void)str_copy(err.file, sizeof(err.file), node->file);
 		err.line = node->line;
 		err.column = node->column;
 	}
-	va_start(args, format);
-	(void)vsnprintf(err.text, sizeof(err.text), format, args);
-	va_end(args);
 	return problems_add(problems, &err);
 }
 

@@ -58,12 +58,15 @@ static void
 check_id(const struct input *input, const struct inbound *message)
 {
 	size_t len = strlen(message->id);
+	const char *digits;
 
 	OCPPD_ASSERT(len > 0 && len <= ID_MAX);
 	check_text(input, message->id);
 	if (message->is_numeric_id) {
 		OCPPD_ASSERT(len <= MESSAGE_ID_MAX && strict_json(message->id, len));
-		OCPPD_ASSERT(memmem(input->text, input->len, message->id, len) != NULL);
+		/* By its literal; json-c reads -0 and -05 as well, and drops what is needless. */
+		digits = message->id + (message->id[0] == '-' ? 1 : 0);
+		OCPPD_ASSERT(memmem(input->text, input->len, digits, strlen(digits)) != NULL);
 	}
 	OCPPD_ASSERT(message->has_refusal || utf8_count(message->id) <= MESSAGE_ID_MAX ||
 		     message->kind != INBOUND_CALL);

@@ -188,6 +188,7 @@ options_bad_values_are_told_with_place_and_remedy(void **state)
 		{ "intervall: 5s",
 		  "1:1: p: unknown key \"intervall\"; did you mean \"interval\"?" },
 		{ "tls: {q: 1}", "1:7: p.tls: unknown key \"q\"; known are key, port" },
+		{ "tls: {\"a\\nb\": 1}", "1:7: p.tls: unknown key \"a b\"; known are key, port" },
 		{ "flag: 1", "1:7: p.flag: expected true or false, not \"1\"" },
 		{ "flag: \"yes\"", "1:7: p.flag: expected true or false, not the text \"yes\"" },
 		{ "mode: fsat",
