@@ -120,7 +120,8 @@ struct io {
 	struct lws_protocols *protocols;
 	char **names; /* the protocols' names, changed for a moment: see gate.c */
 	uint32_t name_count;
-	bool is_masked; /* some names are blanked at present */
+	struct session *adopting; /* lws is just making its wsi */
+	bool is_masked;           /* some names are blanked at present */
 	bool is_context_made;
 	bool needs_poke;
 	struct ocppd_beat *beat;

@@ -547,15 +547,16 @@ adopt(struct session *session)
 	wheel_set(session, wheel_after(io, limit_get(&io->transport->limits.handshake_timeout_ms)));
 
 	session->is_adopting = true;
-	session->wsi = lws_adopt_descriptor_vhost_via_info(&desc);
+	io->adopting = session;
+	(void)lws_adopt_descriptor_vhost_via_info(&desc);
+	io->adopting = NULL;
 	session->is_adopting = false;
-	if (session->wsi && session->state == SESSION_HANDSHAKE)
-		return;
-	/* lws may or may not have said so by a callback. */
-	if (session->state == SESSION_HANDSHAKE)
-		session_end(session);
-	else
+	/* A TLS handshake may have failed at once. Then the wsi is gone already, or goes when the
+	 * loop closed its handle; or there never was one, and nobody told. */
+	if (session->state != SESSION_HANDSHAKE)
 		session_free(session);
+	else if (!session->wsi)
+		session_end(session);
 }
 
 static void
@@ -610,6 +611,13 @@ session_command(struct session *session)
 
 /* ---- Callbacks --------------------------------------------------------------------------- */
 
+static void
+on_created(struct io *io, struct lws *wsi)
+{
+	if (io->adopting)
+		io->adopting->wsi = wsi;
+}
+
 static int
 on_established(struct session *session)
 {
@@ -643,6 +651,10 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 
 	if (reason == LWS_CALLBACK_EVENT_WAIT_CANCELLED) {
 		io_serve(lws_context_user(lws_get_context(wsi)));
+		return 0;
+	}
+	if (reason == LWS_CALLBACK_WSI_CREATE) {
+		on_created(lws_context_user(lws_get_context(wsi)), wsi);
 		return 0;
 	}
 	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
