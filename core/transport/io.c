@@ -124,7 +124,11 @@ on_prepare(uv_prepare_t *handle)
 void
 io_wake(struct io *io)
 {
-	lws_cancel_service(io->context);
+	/* The thread takes the context down by itself: not between the look and the wake. */
+	(void)pthread_mutex_lock(&io->wake_lock);
+	if (!io->is_context_gone)
+		lws_cancel_service(io->context);
+	(void)pthread_mutex_unlock(&io->wake_lock);
 }
 
 void
@@ -318,6 +322,7 @@ io_init(struct io *io, struct transport *transport, uint32_t index, struct ocppd
 {
 	io->transport = transport;
 	io->index = index;
+	(void)pthread_mutex_init(&io->wake_lock, NULL);
 	init_chains(io);
 	LIST_INIT(&io->sessions);
 	LIST_INIT(&io->closing);
@@ -350,6 +355,9 @@ io_init(struct io *io, struct transport *transport, uint32_t index, struct ocppd
 static void
 close_loop(struct io *io)
 {
+	(void)pthread_mutex_lock(&io->wake_lock);
+	io->is_context_gone = true;
+	(void)pthread_mutex_unlock(&io->wake_lock);
 	if (io->is_context_made)
 		lws_context_destroy(io->context);
 	uv_close((uv_handle_t *)&io->check, NULL);
@@ -450,6 +458,7 @@ io_stop(struct io *io)
 void
 io_fini(struct io *io)
 {
+	(void)pthread_mutex_destroy(&io->wake_lock);
 	chain_fini(&io->commands);
 	chain_fini(&io->outbound);
 	chain_fini(&io->swaps);

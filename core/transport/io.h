@@ -105,6 +105,8 @@ struct io {
 	_Atomic uint32_t handshakes;
 	_Atomic uint32_t undrained; /* pushed to `inbound`, not yet given to the OCPP floor */
 	_Atomic bool is_stopping;
+	pthread_mutex_t wake_lock; /* is_context_gone, and wakes against it */
+	bool is_context_gone;
 	_Atomic bool is_draining;
 	/* The I/O thread's own. */
 	uv_loop_t loop;

@@ -83,7 +83,15 @@ record_dup(const struct record *from)
 static char *
 value_dup(const struct ocppd_value *value)
 {
-	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : strdup("");
+	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
+	char *copy = malloc(len + 1);
+
+	if (copy == NULL)
+		return NULL;
+	if (len > 0)
+		memcpy(copy, value->data, len);
+	copy[len] = '\0';
+	return copy;
 }
 
 /* Columns: station_id, registration, security_profile, verifiers, quirks, is_strict, labels,

@@ -494,9 +494,12 @@ take_text(struct unpacker *unpacker, uint32_t slot, const char **ret)
 
 	if (take_varint(unpacker, &len) < 0 || len > unpacker->len - unpacker->at)
 		return OCPPD_EINVAL;
-	unpacker->texts[slot] = strndup((const char *)unpacker->data + unpacker->at, (size_t)len);
+	/* Not strndup: the texts lie one behind the other, without a NUL between. */
+	unpacker->texts[slot] = malloc((size_t)len + 1);
 	if (unpacker->texts[slot] == NULL)
 		return OCPPD_ENOMEM;
+	memcpy(unpacker->texts[slot], unpacker->data + unpacker->at, (size_t)len);
+	unpacker->texts[slot][len] = '\0';
 	unpacker->at += (size_t)len;
 	*ret = unpacker->texts[slot];
 	return 0;
