@@ -153,10 +153,27 @@ def test_old_tls_and_no_tls_are_refused(daemon, keys):
             assert not plain.recv(100).startswith(b"HTTP")
 
 
+def distrust(daemon):
+    """A handshake that the station ends with an alert; it waits for us to hang up."""
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    machine = ssl.create_default_context().wrap_bio(received, sent, server_hostname="localhost")
+    with raw_connection(daemon) as plain:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            while True:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    machine.do_handshake()
+                plain.sendall(sent.read())
+                received.write(plain.recv(65536))
+        plain.sendall(sent.read())
+        with contextlib.suppress(ConnectionError):
+            while plain.recv(65536):
+                pass
+
+
 def test_station_that_distrusts_us_is_counted(tmp_path, keys):
     with Daemon(tmp_path, PLUGINS, listeners=listener(keys), io_threads=1) as daemon:
         for count in range(1, 4):
-            assert status_of(daemon, "PW", ssl.create_default_context()) is None
+            distrust(daemon)
             line = daemon.log.wait("handshake.failed", count=count)
             assert line["remote"].startswith("127.0.0.1:")
             assert line["alert"] == "48"
