@@ -466,10 +466,83 @@ options_reference_uncommented_is_valid(void **state)
 	buf_fini(&text);
 }
 
+struct secure {
+	struct ocppd_strings files;
+};
+
+struct host {
+	struct secure tls;
+};
+
+static const struct ocppd_option secure_rows[] = {
+	{ "files", OCPPD_CONF_PATHS, OCPPD_OPTION_REQUIRED, offsetof(struct secure, files),
+	  .min = 1, .max = 2, .doc = "Files." },
+};
+static const struct ocppd_option host_rows[] = {
+	{ "tls", OCPPD_CONF_SECTION, OCPPD_OPTION_OPTIONAL, offsetof(struct host, tls),
+	  sizeof(struct secure), .options = OCPPD_TABLE(secure_rows), .doc = "TLS." },
+};
+static const struct options host_table = { OCPPD_TABLE(host_rows) };
+
+static void
+options_section_left_out_requires_nothing_and_paths_are_resolved(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t count;
+		const char *last;  /* path */
+		const char *wrong; /* all that is told */
+	} cases[] = {
+		{ "a: 1", 0, NULL, NULL },
+		{ "tls: {}", 0, NULL, "/etc/t.yaml:1:6: tls.files: is required: a list of paths" },
+		{ "tls:", 0, NULL, "/etc/t.yaml:1:5: tls.files: is required: a list of paths" },
+		{ "tls: {files: a.pem}", 1, "/etc/a.pem", NULL },
+		{ "tls: {files: [a.pem, /b.pem]}", 2, "/b.pem", NULL },
+		{ "tls: {files: [\"\"]}", 0, NULL,
+		  "/etc/t.yaml:1:15: tls.files[0]: expected a path, but the text is empty" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct options_source source = { .path = "" };
+		struct problems problems = { 0 };
+		struct arena arena = { 0 };
+		struct conf *conf = NULL;
+		struct buf text = { 0 };
+		void *data = NULL;
+
+		assert_int_equal(conf_parse("/etc/t.yaml", cases[i].text, strlen(cases[i].text),
+					    &conf, &problems),
+				 0);
+		/* The first case is a map that says nothing of it. */
+		source.map = i == 0 ? NULL : conf_root(conf);
+		int r = options_fill(&host_table, sizeof(struct host), &source, &arena, &data,
+				     &problems);
+		problems_format(&problems, &text);
+		if (cases[i].wrong) {
+			assert_int_equal(r, OCPPD_EINVAL);
+			assert_string_equal(text.data, cases[i].wrong);
+		} else {
+			const struct host *host = data;
+
+			assert_int_equal(r, 0);
+			assert_int_equal(host->tls.files.count, cases[i].count);
+			if (cases[i].last)
+				assert_string_equal(host->tls.files.items[cases[i].count - 1],
+						    cases[i].last);
+		}
+		buf_fini(&text);
+		problems_fini(&problems);
+		conf_unref(conf);
+		arena_fini(&arena);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_section_left_out_requires_nothing_and_paths_are_resolved),
 		cmocka_unit_test(options_absent_map_gives_defaults),
 		cmocka_unit_test(options_values_are_read),
 		cmocka_unit_test(options_bad_values_are_told_with_place_and_remedy),
