@@ -23,12 +23,12 @@
  *     transport_fini    ends the threads; connections that are left are cut
  */
 
-/* Rules across options: no side effect. err names the option. */
+/* Rules across options, and the files of TLS listeners: no side effect. err names the option. */
 int transport_check(const struct transport_conf *conf, struct ocppd_error *err);
 int transport_init(struct ocppd_core *core, const struct transport_conf *conf,
 		   struct ocppd_error *err);
 int transport_listen(struct ocppd_core *core, struct ocppd_error *err);
-/* Takes over what can change while running. */
+/* Takes over what can change while running; reads certificates and keys again. */
 void transport_reload(struct ocppd_core *core, const struct transport_conf *conf);
 void transport_stop_accepting(struct ocppd_core *core);
 void transport_drain(struct ocppd_core *core, void (*fn)(void *arg), void *arg);
