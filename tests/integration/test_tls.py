@@ -192,6 +192,21 @@ def test_two_hundred_stations_at_once(daemon, keys):
     run(session())
 
 
+def test_bursts_and_long_messages_pass(daemon, keys):
+    """More than a TLS record holds, and more than is read before the core has caught up."""
+    async def session():
+        async with connect(daemon, "PW", context(keys), bytes.fromhex(KEY)) as station:
+            answers = [await station.send("Heartbeat", {}) for _ in range(1000)]
+            for answer in answers:
+                assert (await asyncio.wait_for(answer, DEADLINE_S))[0] == 3
+            long = {"vendorId": "x", "data": "y" * 200000}
+            answers = [await station.send("DataTransfer", long) for _ in range(5)]
+            for answer in answers:
+                await asyncio.wait_for(answer, DEADLINE_S)
+
+    run(session())
+
+
 def test_reload_renews_and_refuses_what_is_no_good(tmp_path, keys):
     folder = str(tmp_path / "own")
     shutil.copytree(keys, folder)
