@@ -3,7 +3,8 @@
 
 /*
  * From the configuration's files to filled options and a plan of modules: everything that
- * `ocppd --check` looks at, and nothing that touches a socket, a database or a file's content.
+ * `ocppd --check` looks at, certificates and keys included, and nothing that touches a socket or a
+ * database or writes a file.
  */
 #include "daemon/settings.h"
 
