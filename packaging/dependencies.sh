@@ -7,8 +7,14 @@
 build_packages="build-essential cmake ninja-build pkgconf libevent-dev libuv1-dev libwebsockets-dev
 libwebsockets-evlib-uv libjson-c-dev libyaml-dev libsqlite3-dev libssl-dev zlib1g-dev scdoc"
 
-step() {
-	printf '\033[1m==> %s\033[0m\n' "$*"
+began=$(date +%s)
+
+step() { # what begins now, with the seconds since the script began
+	if [ -t 1 ]; then
+		printf '\033[1m==> [%3d s] %s\033[0m\n' "$(($(date +%s) - began))" "$*"
+	else
+		printf '==> [%3d s] %s\n' "$(($(date +%s) - began))" "$*"
+	fi
 }
 
 missing_packages() {

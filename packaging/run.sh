@@ -35,13 +35,14 @@ bin=$PWD/build/release/bin
 demo=$PWD/build/demo
 rm -rf "$demo"
 mkdir -p "$demo" || exit 1
-daemon='' station=''
+daemon='' station='' short=''
 
 clean_up() {
 	status=$?
 	trap - EXIT INT TERM
 	[ -z "$station" ] || { kill "$station" 2>/dev/null && wait "$station" 2>/dev/null; }
 	[ -z "$daemon" ] || { kill "$daemon" 2>/dev/null && wait "$daemon" 2>/dev/null; }
+	[ -z "$short" ] || rm -rf "$short"
 	exit "$status"
 }
 trap clean_up EXIT
@@ -49,7 +50,10 @@ trap 'exit 130' INT TERM
 
 # A Unix socket's path has 107 characters at most, and this folder may lie deep.
 socket=$demo/control.sock
-[ ${#socket} -lt 108 ] || socket=$(mktemp -d)/control.sock
+if [ ${#socket} -ge 108 ]; then
+	short=$(mktemp -d) || exit 1
+	socket=$short/control.sock
+fi
 
 cat >"$demo/ocppd.yaml" <<YAML
 # Made by packaging/run.sh: a daemon on ports that were free.
@@ -99,15 +103,18 @@ status=$?
 step "the transaction as the database holds it"
 ctl transactions || exit 1
 
-[ -z "$once" ] || exit 0
-
-"$bin/ocppd-station" --url "$url" --id CP-1 --tag TAG-1 --idle --quiet &
-station=$!
-step "CP-1 is connected again and waits. Try, in another terminal:"
+if [ -n "$once" ]; then
+	step "done; without --once, daemon and station stay. Then try, in another terminal:"
+else
+	"$bin/ocppd-station" --url "$url" --id CP-1 --tag TAG-1 --idle --quiet &
+	station=$!
+	step "CP-1 is connected again and waits. Try, in another terminal:"
+fi
 cat <<TEXT
   $bin/ocppctl --socket $socket stations
   $bin/ocppctl --socket $socket call CP-1 RemoteStartTransaction idTag=TAG-1 connectorId=1
   $bin/ocppctl --socket $socket transactions --active true
-Ctrl-C stops it all and leaves the database in $demo.
 TEXT
+[ -z "$once" ] || exit 0
+echo "Ctrl-C stops it all and leaves the database in $demo."
 wait "$daemon"
