@@ -350,6 +350,14 @@ dispatch(struct ocpp *ocpp, struct ocppd_station *station, struct inbound *messa
 
 /* ---- Checks ------------------------------------------------------------------------------- */
 
+/* Accepted, or we asked for the message. */
+static bool
+is_admitted(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message)
+{
+	return station_is_accepted(station) ||
+	       station_expected(ocpp, station, message->action_name);
+}
+
 /* Nobody handles the action: refused, or, if it only notifies, confirmed (C11). */
 static void
 unclaimed(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message)
@@ -371,7 +379,7 @@ unclaimed(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound
 		       "no module handles this action");
 		return;
 	}
-	if (!station_is_accepted(station)) {
+	if (!is_admitted(ocpp, station, message)) {
 		refuse(ocpp, station, message, OCPPD_CALLERROR_SECURITY,
 		       "the station is not accepted");
 		return;
@@ -465,13 +473,13 @@ start(struct ocpp *ocpp, struct ocppd_station *station, struct inbound *message)
 	else if (message->action == NULL)
 		unclaimed(ocpp, station, message);
 	else if ((message->action->flags & OCPPD_ACTION_ANYTIME) == 0 &&
-		 !station_is_accepted(station))
+		 !is_admitted(ocpp, station, message))
 		refuse(ocpp, station, message, OCPPD_CALLERROR_SECURITY,
 		       "the station is not accepted");
 	else if (message->has_refusal)
 		refuse(ocpp, station, message, message->code, message->text);
 	else if (!repeat_answer(ocpp, station, message)) {
-		if (station->registration != OCPPD_REG_ACCEPTED &&
+		if (station->registration != OCPPD_REG_ACCEPTED && station_is_accepted(station) &&
 		    (message->action->flags & OCPPD_ACTION_ANYTIME) == 0)
 			station_quirk(ocpp, station, "F01", message->action_name);
 		count_findings(ocpp, station, message);

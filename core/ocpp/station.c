@@ -22,6 +22,15 @@
 #define TAKEOVERS_MAX 5 /* within the window; beyond: somebody should look (A08) */
 #define TAKEOVER_WINDOW_US (INT64_C(600) * 1000000)
 #define IDLE_FACTOR 3 /* B02 */
+#define EXPECTED_MAX 100
+#define EXPECTED_MAX_MS 600000
+
+/* A message that we asked for. */
+struct expectation {
+	struct expectation *next; /* in order of asking */
+	int64_t until_mono_us;
+	char action[];
+};
 
 /* ---- Records ------------------------------------------------------------------------------ */
 
@@ -75,11 +84,30 @@ station_get(struct ocpp *ocpp, const char *id)
 	return station_new(ocpp, id);
 }
 
+/* Forgets what was asked for before a time. */
+static void
+expected_trim(struct ocppd_station *station, int64_t mono_us)
+{
+	struct expectation **at = &station->expected;
+
+	while (*at != NULL) {
+		struct expectation *expectation = *at;
+
+		if (expectation->until_mono_us > mono_us) {
+			at = &expectation->next;
+			continue;
+		}
+		*at = expectation->next;
+		free(expectation);
+	}
+}
+
 static void
 station_free(struct ocpp *ocpp, struct ocppd_station *station)
 {
 	if (station->conn != NULL)
 		slots_conn_end(ocpp, station, station->conn);
+	expected_trim(station, INT64_MAX);
 	slots_station_end(ocpp, station);
 	station_calls_free(station);
 	quirks_unref(station->quirks);
@@ -168,6 +196,7 @@ unbind(struct ocpp *ocpp, struct conn *conn, uint32_t code, const char *reason)
 		   OCPPD_INT("code", code), OCPPD_INT("duration_s", duration_s));
 	publish_disconnected(ocpp, conn, code, reason, duration_s);
 	slots_conn_end(ocpp, station, conn);
+	expected_trim(station, INT64_MAX);
 	station->conn = NULL;
 	conn->station = NULL;
 	ocpp->stations.connected--;
@@ -267,6 +296,56 @@ station_is_accepted(const struct ocppd_station *station)
 	return station->registration == OCPPD_REG_NONE && station->conn != NULL &&
 	       station->conn->registration == OCPPD_REG_ACCEPTED &&
 	       quirks_has(station->quirks, "F01");
+}
+
+bool
+station_expected(struct ocpp *ocpp, struct ocppd_station *station, const char *action)
+{
+	struct expectation **at = &station->expected;
+
+	if (*at == NULL)
+		return false;
+	expected_trim(station, clock_mono_us(&ocpp->core->clock));
+	for (; *at != NULL; at = &(*at)->next) {
+		struct expectation *expectation = *at;
+
+		if (!str_eq(expectation->action, action))
+			continue;
+		*at = expectation->next;
+		free(expectation);
+		return true;
+	}
+	return false;
+}
+
+int
+ocppd_station_expect(struct ocppd_host *host, struct ocppd_station *station, const char *action,
+		     int64_t within_ms)
+{
+	int64_t now_us = clock_mono_us(&ocpp_of(host)->core->clock);
+	struct expectation **at = &station->expected;
+	struct expectation *expectation;
+	uint32_t count = 0;
+	size_t size;
+
+	if (action == NULL || action[0] == '\0' || within_ms < 1 || within_ms > EXPECTED_MAX_MS)
+		return OCPPD_EINVAL;
+	if (station_conn(station) == NULL)
+		return OCPPD_ENOTCONN;
+	expected_trim(station, now_us);
+	for (; *at != NULL; at = &(*at)->next)
+		count++;
+	if (count >= EXPECTED_MAX)
+		return OCPPD_EBUSY;
+	size = strlen(action) + 1;
+	expectation = malloc(sizeof(*expectation) + size);
+	if (expectation == NULL)
+		return OCPPD_ENOMEM;
+	expectation->next = NULL;
+	expectation->until_mono_us = now_us + within_ms * 1000;
+	memcpy(expectation->action, action, size);
+	*at = expectation;
+	return 0;
 }
 
 void

@@ -24,6 +24,7 @@ struct quirks;
 struct reply;
 struct station_calls;
 struct slot_extra;
+struct expectation;
 
 struct ocppd_station {
 	uint32_t magic;
@@ -38,8 +39,9 @@ struct ocppd_station {
 	STAILQ_ENTRY(ocppd_station) ready;
 	TAILQ_HEAD(, reply) replies; /* replies.c: repeated answers (C03) */
 	/* calls.c */
-	struct station_calls *calls; /* NULL until something is sent */
-	struct slot_extra *extra;    /* slots added after this record was made */
+	struct station_calls *calls;  /* NULL until something is sent */
+	struct slot_extra *extra;     /* slots added after this record was made */
+	struct expectation *expected; /* what we asked for, whatever the registration */
 	int64_t takeover_since_us;
 	int64_t heartbeat_s; /* 0: not told */
 	uint32_t takeover_count;
@@ -84,6 +86,8 @@ void station_close(struct conn *conn, uint32_t code, const char *close_class, co
 
 /* Accepted, or as good as (F01). */
 bool station_is_accepted(const struct ocppd_station *station);
+/* True, once, for a message that was asked for. */
+bool station_expected(struct ocpp *ocpp, struct ocppd_station *station, const char *action);
 /* Its connection if messages may still be sent over it, else NULL. */
 struct conn *station_conn(const struct ocppd_station *station);
 void station_quirk(struct ocpp *ocpp, struct ocppd_station *station, const char *code,

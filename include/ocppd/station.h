@@ -37,6 +37,15 @@ OCPPD_API uint32_t ocppd_station_registration(const struct ocppd_station *statio
 OCPPD_API void ocppd_station_set_registration(struct ocppd_host *host,
 					      struct ocppd_station *station, uint32_t registration);
 
+/*
+ * The station was asked for a message that its registration would keep out (TriggerMessage while
+ * Pending): one message of that action is admitted within within_ms (1 to 600000), whatever the
+ * registration is then. Each call admits one; what is left is forgotten with the connection.
+ * Returns 0; OCPPD_EINVAL; OCPPD_ENOTCONN; OCPPD_EBUSY 100 are expected already; OCPPD_ENOMEM.
+ */
+OCPPD_API int ocppd_station_expect(struct ocppd_host *host, struct ocppd_station *station,
+				   const char *action, int64_t within_ms);
+
 /* Seconds between signs of life that the station was told; the core derives from it when a silent
  * connection is given up (quirk B02: at least three times as long). 0: the configured floor. */
 OCPPD_API void ocppd_station_set_heartbeat(struct ocppd_host *host, struct ocppd_station *station,

@@ -266,6 +266,60 @@ router_boot_comes_through_before_acceptance(void **state)
 	world_fini(&world);
 }
 
+/* What we asked for passes once, in time, over this connection; all else of it does not. */
+static void
+router_expected_message_passes_once(void **state)
+{
+	static const char refused[] =
+		"[4,\"1\",\"SecurityError\",\"the station is not accepted\",{}]";
+	static const char note[] = "[2,\"1\",\"FirmwareStatusNotification\",{}]";
+	static const char beat[] = "[2,\"1\",\"Heartbeat\",{}]";
+	struct world world;
+	struct scripted_conn *conn;
+	struct ocppd_station *station;
+
+	(void)state;
+	world_init(&world, NULL);
+	world.module.is_immediate = true;
+	world.module.answer = "{}";
+	conn = scripted_connect_as(&world.scripted, "CP1", OCPPD_REG_PENDING, NULL, 0);
+	station = ocppd_station_find(&world.host, "CP1");
+	assert_int_equal(ocppd_station_expect(&world.host, station, "", 10), OCPPD_EINVAL);
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 0), OCPPD_EINVAL);
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 600001),
+			 OCPPD_EINVAL);
+
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 1000), 0);
+	scripted_recv(conn, note);
+	scripted_expect(conn, refused);
+	scripted_recv(conn, beat);
+	scripted_expect(conn, "[3,\"1\",{}]");
+	scripted_recv(conn, beat);
+	scripted_expect(conn, refused);
+
+	assert_int_equal(
+		ocppd_station_expect(&world.host, station, "FirmwareStatusNotification", 1000), 0);
+	scripted_recv(conn, note);
+	scripted_expect(conn, "[3,\"1\",{}]");
+
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 1000), 0);
+	scripted_advance(&world.scripted, 1001);
+	scripted_recv(conn, beat);
+	scripted_expect(conn, refused);
+
+	for (uint32_t i = 0; i < 100; i++)
+		assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 1000), 0);
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 1000),
+			 OCPPD_EBUSY);
+	scripted_drop(conn);
+	assert_int_equal(ocppd_station_expect(&world.host, station, "Heartbeat", 1000),
+			 OCPPD_ENOTCONN);
+	conn = scripted_connect_as(&world.scripted, "CP1", OCPPD_REG_PENDING, NULL, 0);
+	scripted_recv(conn, beat);
+	scripted_expect(conn, refused);
+	world_fini(&world);
+}
+
 static void
 router_findings_travel_with_the_call(void **state)
 {
@@ -711,6 +765,7 @@ main(void)
 		cmocka_unit_test(router_refusals_come_in_order),
 		cmocka_unit_test(router_unclaimed_notification_can_be_refused),
 		cmocka_unit_test(router_boot_comes_through_before_acceptance),
+		cmocka_unit_test(router_expected_message_passes_once),
 		cmocka_unit_test(router_findings_travel_with_the_call),
 		cmocka_unit_test(router_repetition_gets_the_same_answer),
 		cmocka_unit_test(router_repetition_after_reconnect_waits_for_the_first),
