@@ -118,6 +118,7 @@ struct io {
 	struct lws_vhost *vhost;
 	struct lws_vhost **vhosts; /* by listener, NULL: the one above; itself NULL without TLS */
 	struct ssl_ctx_st **tls_contexts; /* of those */
+	char *vhost_names;                /* of those, one behind the other */
 	uint32_t vhost_making;            /* the listener whose vhost is being made */
 	struct lws_protocols *protocols;
 	char **names; /* the protocols' names, changed for a moment: see gate.c */

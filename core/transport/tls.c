@@ -201,16 +201,18 @@ tls_make_vhosts(struct io *io, const struct lws_context_creation_info *plain,
 		return 0;
 	io->vhosts = calloc(count, sizeof(struct lws_vhost *));
 	io->tls_contexts = calloc(count, sizeof(struct ssl_ctx_st *));
-	if (!io->vhosts || !io->tls_contexts)
+	/* lws keeps the pointer to a vhost's name. */
+	io->vhost_names = calloc(count, NAME_SIZE);
+	if (!io->vhosts || !io->tls_contexts || !io->vhost_names)
 		return OCPPD_ENOMEM;
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct lws_context_creation_info info = *plain;
-		char name[NAME_SIZE];
+		char *name = &io->vhost_names[(size_t)i * NAME_SIZE];
 
 		if (!transport->credentials[i])
 			continue;
-		(void)snprintf(name, sizeof(name), "ocppd-tls-%u", i);
+		(void)snprintf(name, NAME_SIZE, "ocppd-tls-%u", i);
 		info.vhost_name = name;
 		/* GLOBAL_INIT is what makes a vhost a TLS one. It makes a context for clients as
 		 * well, which would read all of the system's roots. */
@@ -271,6 +273,8 @@ tls_fini(struct io *io)
 		SSL_CTX_free(io->tls_contexts[i]);
 	free(io->tls_contexts);
 	free(io->vhosts);
+	free(io->vhost_names);
+	io->vhost_names = NULL;
 	io->tls_contexts = NULL;
 	io->vhosts = NULL;
 }
