@@ -229,6 +229,7 @@ reload(struct ocppd_host *host, void *arg, const void *conf)
 		TAILQ_FIRST(&ctx->fixed.uses)->use.tqe_prev = &ctx->fixed.uses.tqh_first;
 	else
 		TAILQ_INIT(&ctx->fixed.uses);
+	tell_changed(ctx, NULL);
 }
 
 static int
@@ -387,6 +388,14 @@ static const struct ocppd_route routes[] = {
 	  .on_request = routes_delete },
 };
 
+static const struct ocppd_field changed_fields[] = {
+	{ "idTag", OCPPD_T_STRING },
+};
+static const struct ocppd_topic topics[] = {
+	{ OCPPD_EVENT_ID_TAG_CHANGED, "What is on record about an id tag, or all, changed.",
+	  OCPPD_TABLE(changed_fields) },
+};
+
 static const struct ocppd_need needs[] = {
 	{ "ocppd.storage", .major = 1 },
 	{ "ocppd.authorizer", .major = 1, .flags = OCPPD_OPTIONAL | OCPPD_MANY },
@@ -395,6 +404,7 @@ static const struct ocppd_need needs[] = {
 static const struct ocppd_authorization_ops authorization_ops = {
 	sizeof(authorization_ops),
 	.authorize = chain_authorize,
+	.tags = walk_tags,
 };
 static const struct ocppd_provide provides[] = {
 	{ "ocppd.authorization", .major = 1, .ops = &authorization_ops },
@@ -409,6 +419,7 @@ OCPPD_PLUGIN = {
 	.needs = OCPPD_TABLE(needs),
 	.provides = OCPPD_TABLE(provides),
 	.options = OCPPD_TABLE(options),
+	.topics = OCPPD_TABLE(topics),
 	.migrations = OCPPD_TABLE(migrations),
 	.statements = OCPPD_TABLE(statements),
 	.routes = OCPPD_TABLE(routes),

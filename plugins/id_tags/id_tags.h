@@ -3,6 +3,7 @@
 #ifndef ID_TAGS_H
 #define ID_TAGS_H
 
+#include <ocppd/event/id_tag.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/service/authorizer.h>
@@ -11,7 +12,7 @@
 
 /*
  * The module's state and the seams between its files: id_tags.c (life, reading and writing the
- * table), chain.c (questions to authorizers), routes.c (operator API).
+ * table), chain.c (questions to authorizers), walk.c (all tags, in pages), routes.c (operator API).
  */
 struct tag_conf { /* an element of the option `tags` */
 	const struct ocppd_node *id_tag;
@@ -80,6 +81,14 @@ void id_tags_remember(struct id_tags *ctx, const struct tag *tag);
 /* chain.c */
 int chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_query *query,
 		    struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn, void *arg);
+
+/* walk.c */
+int walk_tags(void *self, struct ocppd_host *host, const char *after, uint32_t limit,
+	      ocppd_tags_fn *fn, void *arg);
+/* The configured tags beyond the cursor, in order; free() it. NULL: out of memory. */
+const struct tag **fixed_beyond(const struct id_tags *ctx, const char *after, size_t *ret_count);
+/* Tells that a tag changed; NULL: any may have. */
+void tell_changed(struct id_tags *ctx, const char *presented);
 
 /* routes.c */
 void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

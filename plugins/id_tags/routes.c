@@ -134,35 +134,6 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 /* ---- GET all: two sorted lists become one -----------------------------------------------------
  */
 
-static int
-compare_tags(const void *a, const void *b)
-{
-	const struct tag *const *left = a;
-	const struct tag *const *right = b;
-
-	return strcmp((*left)->token, (*right)->token);
-}
-
-/* The configured tags beyond the cursor, in order. NULL with *ret_count 0: none. */
-static const struct tag **
-fixed_beyond(const struct id_tags *ctx, const char *after, size_t *ret_count)
-{
-	const struct tag **tags = calloc(ctx->fixed.count + 1, sizeof(*tags));
-	const struct cache_entry *entry;
-	size_t count = 0;
-
-	*ret_count = 0;
-	if (tags == NULL)
-		return NULL;
-	TAILQ_FOREACH (entry, &ctx->fixed.uses, use) {
-		if (strcmp(entry->tag.token, after) > 0)
-			tags[count++] = &entry->tag;
-	}
-	qsort(tags, count, sizeof(*tags), compare_tags);
-	*ret_count = count;
-	return tags;
-}
-
 static struct json_object *
 list_json(const struct work *work, const struct ocppd_rows *rows)
 {
@@ -258,6 +229,7 @@ on_written(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	OCPPD_INFO(host, "tag.changed", OCPPD_TAG("tag", tag.presented),
 		   OCPPD_STR("status", tag_status_words[tag.status - 1]),
 		   OCPPD_STR("user", ocppd_request_user(work->request)));
+	tell_changed(ctx, tag.presented);
 	ocppd_request_reply(host, work->request, 200, tag_json(&tag, false));
 	work_end(work);
 }
@@ -281,6 +253,7 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	} else {
 		OCPPD_INFO(host, "tag.deleted", OCPPD_TAG("tag", work->token),
 			   OCPPD_STR("user", ocppd_request_user(work->request)));
+		tell_changed(work->ctx, ocppd_request_param(work->request, "idTag"));
 		ocppd_request_reply(host, work->request, 200, NULL);
 	}
 	work_end(work);

@@ -67,6 +67,27 @@ struct ocppd_authorization {
 typedef void ocppd_auth_fn(struct ocppd_host *host, int result,
 			   const struct ocppd_authorization *decision, void *arg);
 
+/* What is on record about a token; texts are borrowed until the callback returns. */
+struct ocppd_tag_info {
+	uint32_t struct_size;
+	uint32_t status;     /* OCPPD_AUTH_ACCEPTED, _BLOCKED or _INVALID: expiry is not judged */
+	uint32_t has_expiry; /* 1: expiry_us is meant */
+	uint32_t max_active; /* as above */
+	int64_t expiry_us;
+	const char *token;     /* in lower case */
+	const char *presented; /* as the operator wrote it */
+	const char *parent;    /* or NULL */
+	const char *type;      /* or NULL */
+};
+
+/*
+ * A page of the tags on record. tags: in order of their `token`; next: `after` of the page that
+ * follows, NULL with the last one. With a negative result: NULL, 0, NULL.
+ */
+typedef void ocppd_tags_fn(struct ocppd_host *host, int result, const struct ocppd_tag_info *tags,
+			   uint32_t count, const char *next, void *arg);
+#define OCPPD_TAGS_PAGE_MAX 1000
+
 struct ocppd_authorization_ops {
 	uint32_t struct_size;
 	uint32_t reserved;
@@ -83,6 +104,17 @@ struct ocppd_authorization_ops {
 	 */
 	int (*authorize)(void *self, struct ocppd_host *host, const struct ocppd_auth_query *query,
 			 struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn, void *arg);
+
+	/*
+	 * Walks the tags on record (those that authorizers know are not among them): at most
+	 * `limit` (1 to OCPPD_TAGS_PAGE_MAX) beyond `after`, "" to begin. Changes are told by the
+	 * event `id_tag.changed`.
+	 *
+	 * Returns OCPPD_PENDING: fn runs exactly once, under `host`, after this returned; or
+	 * negative: OCPPD_EINVAL, OCPPD_EBUSY, OCPPD_ENOMEM; fn will not run.
+	 */
+	int (*tags)(void *self, struct ocppd_host *host, const char *after, uint32_t limit,
+		    ocppd_tags_fn *fn, void *arg);
 };
 
 OCPPD_END_DECLS
