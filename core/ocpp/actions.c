@@ -98,9 +98,23 @@ rows_reserve(struct actions *actions)
 }
 
 static int
-row_add(struct actions *actions, struct ocppd_host *host, const struct ocppd_action *action,
+row_count(struct ocpp *ocpp, struct action_row *row)
+{
+	if ((row->direction & OCPPD_FROM_STATION) != 0)
+		row->from_tally = tally_get(ocpp, row->name, OCPPD_FROM_STATION);
+	if ((row->direction & OCPPD_TO_STATION) != 0)
+		row->to_tally = tally_get(ocpp, row->name, OCPPD_TO_STATION);
+	if (((row->direction & OCPPD_FROM_STATION) != 0 && row->from_tally == NULL) ||
+	    ((row->direction & OCPPD_TO_STATION) != 0 && row->to_tally == NULL))
+		return OCPPD_ENOMEM;
+	return 0;
+}
+
+static int
+row_add(struct ocpp *ocpp, struct ocppd_host *host, const struct ocppd_action *action,
 	struct ocppd_error *err)
 {
+	struct actions *actions = &ocpp->actions;
 	struct ocppd_error why;
 	struct action_row *row;
 	int r = row_check(action, err);
@@ -124,6 +138,8 @@ row_add(struct actions *actions, struct ocppd_host *host, const struct ocppd_act
 	row->host = host;
 	row->action = action;
 	r = row_fill(row, action, &why);
+	if (r == 0 && row_count(ocpp, row) < 0)
+		r = ocppd_error_set(&why, OCPPD_ENOMEM, "out of memory");
 	if (r < 0) {
 		row_unref(row);
 		return ocppd_error_set(err, r, "action %s/%s: %s", action->protocol, action->name,
@@ -235,6 +251,19 @@ table_add_word(struct actions *actions, struct action_table *table, const struct
 	return 0;
 }
 
+/* A declared word counts under its own name, whether a module handles it or not. */
+static int
+word_count(struct ocpp *ocpp, const struct ocppd_word *word)
+{
+	if ((word->direction & OCPPD_FROM_STATION) != 0 &&
+	    tally_get(ocpp, word->name, OCPPD_FROM_STATION) == NULL)
+		return OCPPD_ENOMEM;
+	if ((word->direction & OCPPD_TO_STATION) != 0 &&
+	    tally_get(ocpp, word->name, OCPPD_TO_STATION) == NULL)
+		return OCPPD_ENOMEM;
+	return 0;
+}
+
 static int
 table_add_words(struct ocpp *ocpp, struct action_table *table)
 {
@@ -244,9 +273,13 @@ table_add_words(struct ocpp *ocpp, struct action_table *table)
 	LIST_FOREACH (record, &ocpp->hosts, all) {
 		if (!record->is_attached)
 			continue;
-		for (uint32_t i = 0; i < record->host->plugin->vocabulary.count && r == 0; i++)
-			r = table_add_word(&ocpp->actions, table,
-					   &record->host->plugin->vocabulary.items[i]);
+		for (uint32_t i = 0; i < record->host->plugin->vocabulary.count && r == 0; i++) {
+			const struct ocppd_word *word = &record->host->plugin->vocabulary.items[i];
+
+			r = table_add_word(&ocpp->actions, table, word);
+			if (r == 0)
+				r = word_count(ocpp, word);
+		}
 	}
 	return r;
 }
@@ -347,9 +380,9 @@ actions_attach(struct ocpp *ocpp, struct ocppd_host *host, struct ocppd_error *e
 	if (record == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < host->plugin->actions.count && r == 0; i++)
-		r = row_add(&ocpp->actions, host, &host->plugin->actions.items[i], err);
+		r = row_add(ocpp, host, &host->plugin->actions.items[i], err);
 	for (uint32_t i = 0; i < record->added_count && r == 0; i++)
-		r = row_add(&ocpp->actions, host, &record->added[i], err);
+		r = row_add(ocpp, host, &record->added[i], err);
 	if (r < 0) {
 		actions_detach(ocpp, host);
 		return r;

@@ -18,6 +18,7 @@
  */
 struct ocpp;
 struct schema;
+struct tally;
 
 struct action_row {
 	uint32_t refs; /* the registry's, and each table's */
@@ -31,6 +32,8 @@ struct action_row {
 	struct ocppd_host *host;           /* NULL once its module detached */
 	const struct ocppd_action *action; /* the module's; with host */
 	uint64_t *text_count;              /* answers given as text: which are checked */
+	struct tally *from_tally;          /* counts of each direction it has */
+	struct tally *to_tally;
 };
 
 struct action_word {

@@ -31,22 +31,6 @@ mono_us(const struct ocpp *ocpp)
 	return clock_mono_us(&ocpp->core->clock);
 }
 
-static const char *
-result_word(uint32_t result)
-{
-	static const char *const words[] = {
-		[0] = "unknown",
-		[OCPPD_RES_REPLY] = "reply",
-		[OCPPD_RES_ERROR] = "error",
-		[OCPPD_RES_TIMEOUT] = "timeout",
-		[OCPPD_RES_GONE] = "gone",
-		[OCPPD_RES_CANCELLED] = "cancelled",
-		[OCPPD_RES_REFUSED] = "refused",
-	};
-
-	return words[result];
-}
-
 /* ---- Telling ------------------------------------------------------------------------------ */
 
 static void
@@ -63,7 +47,7 @@ publish_completed(struct ocpp *ocpp, const struct ocppd_outcall *call, int64_t d
 	(void)ocppd_json_add_str(body, "messageId", call->id);
 	(void)ocppd_json_add_str(body, "action", call->row->name);
 	(void)ocppd_json_add_str(body, "requester", call->requester);
-	(void)ocppd_json_add_str(body, "result", result_word(call->result));
+	(void)ocppd_json_add_str(body, "result", tally_result_word(call->result));
 	if (call->result == OCPPD_RES_ERROR)
 		(void)ocppd_json_add_str(body, "errorCode", call->error_code);
 	(void)ocppd_json_add_int(body, "durationMs", duration_ms);
@@ -94,10 +78,10 @@ tell_asker(struct ocpp *ocpp, struct ocppd_outcall *call)
 	if (call->is_told)
 		return;
 	call->is_told = true;
-	ocpp_count(ocpp, OCPP_METRIC_CALLS, result_word(call->result));
+	call->row->to_tally->results[call->result]++;
 	OCPPD_DEBUG(ocpp->self, "call.completed", OCPPD_STR("station", call->station->id),
 		    OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", call->id),
-		    OCPPD_STR("result", result_word(call->result)),
+		    OCPPD_STR("result", tally_result_word(call->result)),
 		    OCPPD_INT("dur_ms", duration_ms));
 	publish_completed(ocpp, call, duration_ms);
 	if (call->fn != NULL && call->asker != NULL) {
@@ -337,6 +321,7 @@ send_call(struct station_calls *calls, struct ocppd_outcall *call)
 	}
 	TAILQ_REMOVE(&calls->waiting, call, queue);
 	call->state = OUTCALL_SENT;
+	call->row->to_tally->calls++;
 	calls->is_flying = true;
 	calls->flying = call;
 	calls->sent_us = clock_now_us(&ocpp->core->clock);
@@ -518,6 +503,7 @@ on_result(struct ocpp *ocpp, struct ocppd_outcall *call, struct inbound *message
 		OCPPD_WARN(ocpp->self, "result.invalid", OCPPD_STR("station", call->station->id),
 			   OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", call->id),
 			   OCPPD_STR("err", text));
+		tally_error(call->row->to_tally, code);
 		outcall_set_error(call, ocppd_callerror_name(call->row->protocol, code), text,
 				  NULL);
 		outcall_end(ocpp, call, OCPPD_RES_ERROR);
@@ -532,6 +518,7 @@ static void
 on_error(struct ocpp *ocpp, struct ocppd_outcall *call, struct inbound *message)
 {
 	warn_findings(ocpp, call, message->findings);
+	tally_error_named(call->row->to_tally, call->row->protocol, message->error_code);
 	outcall_set_error(call, message->error_code, message->text, message->payload);
 	message->payload = NULL;
 	outcall_end(ocpp, call, OCPPD_RES_ERROR);
@@ -572,6 +559,9 @@ calls_answer(struct ocpp *ocpp, struct inbound *message)
 	}
 	call = calls->flying;
 	calls->timeouts = 0;
+	if (call != NULL)
+		tally_time(call->row->to_tally,
+			   mono_us(ocpp) - calls->deadline_mono_us + call->timeout_ms * 1000);
 	if (call != NULL && message->kind == INBOUND_RESULT)
 		on_result(ocpp, call, message);
 	else if (call != NULL)

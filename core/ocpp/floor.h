@@ -15,6 +15,7 @@
 #include "ocpp/ocpp.h"
 #include "ocpp/router.h"
 #include "ocpp/station.h"
+#include "ocpp/tally.h"
 #include "runtime/host.h"
 
 /*
@@ -42,6 +43,7 @@ struct ocpp {
 	struct stations stations;
 	struct router router;
 	struct calls calls;
+	struct tallies tallies;
 	bool is_draining;
 	bool is_drain_posted;
 	void (*drained)(void *arg);
@@ -69,7 +71,6 @@ enum ocpp_metric {
 	OCPP_METRIC_UNSOLICITED,
 	OCPP_METRIC_HANDLER_TIMEOUTS,
 	OCPP_METRIC_BAD_REPLIES,
-	OCPP_METRIC_CALLS,
 	OCPP_METRIC_COUNT,
 };
 void ocpp_count(struct ocpp *ocpp, enum ocpp_metric metric, const char *label);

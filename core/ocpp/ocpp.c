@@ -22,7 +22,6 @@
 
 static const char *const label_code[] = { "code", NULL };
 static const char *const label_reason[] = { "reason", NULL };
-static const char *const label_result[] = { "result", NULL };
 
 static const struct ocppd_metric metrics[] = {
 	[OCPP_METRIC_QUIRKS] = { "ocppd_quirk_total", "Deviations of stations that were accepted",
@@ -48,8 +47,6 @@ static const struct ocppd_metric metrics[] = {
 	[OCPP_METRIC_BAD_REPLIES] = { "ocppd_replies_invalid_total",
 				      "Answers of modules that broke the confirmation's schema",
 				      OCPPD_METRIC_COUNTER },
-	[OCPP_METRIC_CALLS] = { "ocppd_calls_completed_total", "CALLs to stations by outcome",
-				OCPPD_METRIC_COUNTER, .labels = label_result },
 };
 
 static const struct ocppd_field connected_body[] = {
@@ -181,6 +178,9 @@ tables_add(struct ocpp *ocpp, struct ocppd_error *err)
 	if (base < 0)
 		return base;
 	ocpp->metric_base = (uint32_t)base;
+	base = tallies_show(ocpp, err);
+	if (base < 0)
+		return base;
 	return bus_add_topics(ocpp->core, ocpp->self, topics, sizeof(topics) / sizeof(topics[0]),
 			      err);
 }
@@ -199,7 +199,9 @@ ocpp_init(struct ocppd_core *core, const struct ocpp_conf *conf, struct ocppd_er
 	LIST_INIT(&ocpp->hosts);
 	calls_init(ocpp);
 	core->ocpp = ocpp;
-	r = router_init(ocpp);
+	r = tallies_init(ocpp);
+	if (r == 0)
+		r = router_init(ocpp);
 	if (r == 0)
 		r = actions_init(ocpp);
 	if (r == 0)
@@ -238,6 +240,7 @@ ocpp_fini(struct ocppd_core *core)
 	router_fini(ocpp);
 	stations_fini(ocpp);
 	actions_fini(ocpp);
+	tallies_fini(ocpp);
 	while ((record = LIST_FIRST(&ocpp->hosts)) != NULL)
 		record_free(record);
 	free(ocpp);

@@ -47,6 +47,13 @@ send_error(struct ocppd_station *station, const struct inbound *message, uint32_
 					  ocppd_callerror_name(conn->protocol, code), text, NULL));
 }
 
+static struct tally *
+message_tally(struct ocpp *ocpp, const struct inbound *message)
+{
+	return message->action != NULL ? message->action->from_tally
+				       : tally_find(ocpp, message->action_name, OCPPD_FROM_STATION);
+}
+
 /* The core's own refusal: answered, counted, logged with the code that would admit it. */
 static void
 refuse(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message,
@@ -57,6 +64,7 @@ refuse(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *m
 
 	send_error(station, message, code, text);
 	ocpp_count(ocpp, OCPP_METRIC_REFUSED, name);
+	tally_error(message_tally(ocpp, message), code);
 	OCPPD_WARN(ocpp->self, "call.refused", OCPPD_STR("station", station->id),
 		   OCPPD_INT("conn", conn->id), OCPPD_STR("action", message->action_name),
 		   OCPPD_STR("msgid", message->id), OCPPD_STR("code", name), OCPPD_STR("err", text),
@@ -158,18 +166,20 @@ int
 call_finish(struct ocpp *ocpp, struct ocppd_call *call, struct outbound *answer, bool is_result)
 {
 	struct ocppd_station *station = call->station;
+	int64_t took_us;
 	int r = OCPPD_EGONE;
 
 	if (call->state == CALL_ANSWERED) {
 		outbound_free(answer);
 		return OCPPD_ESTATE;
 	}
+	took_us = clock_mono_us(&ocpp->core->clock) - call->started_mono_us;
+	tally_time(call->row->from_tally, took_us);
 	if (is_result && answer != NULL && (call->row->flags & OCPPD_ACTION_ONCE) != 0)
 		reply_keep(ocpp, station, call->message, answer);
 	OCPPD_DEBUG(ocpp->self, "call.answered", OCPPD_STR("station", station->id),
 		    OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", call->message->id),
-		    OCPPD_INT("dur_ms",
-			      (clock_mono_us(&ocpp->core->clock) - call->started_mono_us) / 1000));
+		    OCPPD_INT("dur_ms", took_us / 1000));
 	if (call->state == CALL_OPEN) {
 		r = send_message(station, call->connection_id, answer);
 		call_close(ocpp, call);
@@ -193,6 +203,7 @@ call_fail(struct ocpp *ocpp, struct ocppd_call *call, uint32_t code, const char 
 		json_object_put(details);
 		return call_finish(ocpp, call, NULL, false);
 	}
+	tally_error(call->row->from_tally, code);
 	return call_finish(ocpp, call,
 			   outbound_error(message->id, message->is_numeric_id,
 					  ocppd_callerror_name(call->row->protocol, code), text,
@@ -227,6 +238,7 @@ call_expire(struct ocpp *ocpp, struct ocppd_call *call)
 	call_untime(ocpp, call);
 	if (call->state == CALL_OPEN) {
 		ocpp_count(ocpp, OCPP_METRIC_HANDLER_TIMEOUTS, NULL);
+		tally_error(call->row->from_tally, OCPPD_CALLERROR_INTERNAL);
 		OCPPD_ERROR(ocpp->self, "handler.overdue", OCPPD_STR("station", station->id),
 			    OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", message->id),
 			    OCPPD_STR("module", call->host->name));
@@ -466,6 +478,7 @@ start(struct ocpp *ocpp, struct ocppd_station *station, struct inbound *message)
 {
 	int r = 0;
 
+	message_tally(ocpp, message)->calls++;
 	if (message->is_malformed)
 		refuse(ocpp, station, message, message->code, message->text);
 	else if ((r = find_row(ocpp, station, message)) < 0)

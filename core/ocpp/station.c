@@ -200,6 +200,7 @@ unbind(struct ocpp *ocpp, struct conn *conn, uint32_t code, const char *reason)
 	station->conn = NULL;
 	conn->station = NULL;
 	ocpp->stations.connected--;
+	tally_closed(ocpp, conn, reason);
 }
 
 /* A08: the new connection passed its checks and wins; refusing it would trap the station. */
@@ -258,6 +259,7 @@ station_opened(struct ocpp *ocpp, struct conn *conn)
 	station->conn = conn;
 	conn->station = station;
 	ocpp->stations.connected++;
+	tally_opened(ocpp, conn);
 	/* What was learnt here outweighs the record, which may be older. */
 	if (station->registration == OCPPD_REG_NONE)
 		station->registration = conn->registration;

@@ -480,6 +480,12 @@ bus_dropped(const struct ocppd_core *core)
 	return core->bus->dropped;
 }
 
+uint32_t
+bus_queued(const struct ocppd_core *core)
+{
+	return core->bus->queue_count;
+}
+
 int
 bus_init(struct ocppd_core *core, struct ocppd_error *err)
 {

@@ -30,5 +30,6 @@ void bus_remove_topics(struct ocppd_core *core, struct ocppd_host *host);
 uint64_t bus_sequence(const struct ocppd_core *core);
 /* Events refused for the queue's bound so far. */
 uint64_t bus_dropped(const struct ocppd_core *core);
+uint32_t bus_queued(const struct ocppd_core *core);
 
 #endif

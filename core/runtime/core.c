@@ -12,6 +12,7 @@
 #include "runtime/beats.h"
 #include "runtime/bus.h"
 #include "runtime/catalogue.h"
+#include "runtime/figures.h"
 #include "runtime/host.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -26,7 +27,7 @@ static const struct ocppd_plugin core_plugin = {
 };
 
 static int (*const inits[])(struct ocppd_core *core, struct ocppd_error *err) = {
-	loop_init, bus_init, services_init, catalogue_init, metrics_init, beats_init,
+	loop_init, bus_init, services_init, catalogue_init, metrics_init, beats_init, figures_init,
 };
 
 void

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "runtime/bus.h"
 #include "runtime/catalogue.h"
+#include "runtime/figures.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
 #include "runtime/services.h"
@@ -89,9 +90,11 @@ host_leave(struct ocppd_host *host, int64_t began_mono_us, const char *what)
 	if (!limit_ms || !began_mono_us)
 		return;
 	took_us = clock_mono_us(&host->core->clock) - began_mono_us;
-	if (took_us > limit_ms * 1000)
-		OCPPD_WARN(host, "callback.slow", OCPPD_STR("callback", what),
-			   OCPPD_INT("dur_ms", took_us / 1000));
+	if (took_us <= limit_ms * 1000)
+		return;
+	figures_slow(host);
+	OCPPD_WARN(host, "callback.slow", OCPPD_STR("callback", what),
+		   OCPPD_INT("dur_ms", took_us / 1000));
 }
 
 void

@@ -389,6 +389,24 @@ metrics_add_collector(struct ocppd_core *core, struct ocppd_host *host, metrics_
 	return 0;
 }
 
+void
+metrics_remove_collector(struct ocppd_core *core, struct ocppd_host *host, const void *arg)
+{
+	struct host_metrics *own = host->metrics;
+	struct collector *collector = own ? STAILQ_FIRST(&own->collectors) : NULL;
+
+	(void)core;
+	while (collector) {
+		struct collector *next = STAILQ_NEXT(collector, next);
+
+		if (collector->arg == arg) {
+			STAILQ_REMOVE(&own->collectors, collector, collector, next);
+			free(collector);
+		}
+		collector = next;
+	}
+}
+
 /* ---- Values ---------------------------------------------------------------------------------- */
 
 /* The sample to change, if the metric exists and is of that kind. */
@@ -437,6 +455,26 @@ metrics_set_total(struct ocppd_host *host, uint32_t metric, const char *const *l
 	if (r == 0 && total > sample->value)
 		sample->value = total;
 	return r;
+}
+
+int
+metrics_set_histogram(struct ocppd_host *host, uint32_t metric, const char *const *labels,
+		      const uint64_t *buckets, double sum)
+{
+	const struct ocppd_metric *row;
+	struct sample *sample;
+	int r = look_up(host, metric, OCPPD_METRIC_HISTOGRAM, labels, &sample);
+
+	if (r < 0)
+		return r;
+	row = host->metrics->families[metric].row;
+	sample->count = 0;
+	for (uint32_t i = 0; i <= row->bucket_count; i++) {
+		sample->buckets[i] = buckets[i];
+		sample->count += buckets[i];
+	}
+	sample->value = sum;
+	return 0;
 }
 
 int
@@ -516,22 +554,55 @@ is_first(const struct metrics *metrics, const struct family *family)
 	return true;
 }
 
+static void
+collect(const struct metrics *metrics)
+{
+	const struct host_metrics *own;
+	const struct collector *collector;
+
+	TAILQ_FOREACH (own, &metrics->all, all)
+		STAILQ_FOREACH(collector, &own->collectors, next)
+	collector->fn(own->host, collector->arg);
+}
+
 int
 ocppd_sample_each(struct ocppd_host *host, ocppd_sample_fn *fn, void *arg)
 {
 	const struct metrics *metrics = host->core->metrics;
 	const struct host_metrics *own;
-	const struct collector *collector;
 	int r = 0;
 
-	TAILQ_FOREACH (own, &metrics->all, all)
-		STAILQ_FOREACH(collector, &own->collectors, next)
-	collector->fn(own->host, collector->arg);
+	collect(metrics);
 	TAILQ_FOREACH (own, &metrics->all, all)
 		for (uint32_t i = 0; i < own->count && r == 0; i++)
 			if (is_first(metrics, &own->families[i]))
 				r = tell_name(metrics, own->families[i].row->name, fn, arg);
 	return r;
+}
+
+int
+ocppd_sample_next(struct ocppd_host *host, const char *after, ocppd_sample_fn *fn, void *arg,
+		  const char **ret_name)
+{
+	const struct metrics *metrics = host->core->metrics;
+	const struct host_metrics *own;
+	const char *least = NULL;
+
+	if (!after)
+		collect(metrics);
+	TAILQ_FOREACH (own, &metrics->all, all) {
+		for (uint32_t i = 0; i < own->count; i++) {
+			const char *name = own->families[i].row->name;
+
+			if ((!after || strcmp(name, after) > 0) &&
+			    (!least || strcmp(name, least) < 0))
+				least = name;
+		}
+	}
+	if (!least)
+		return OCPPD_ENOENT;
+	*ret_name = least;
+	return tell_name(metrics, least, fn, arg);
 }
 
 /* ---- Health ---------------------------------------------------------------------------------- */

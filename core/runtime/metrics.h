@@ -39,9 +39,14 @@ void metrics_remove(struct ocppd_core *core, struct ocppd_host *host);
 typedef void metrics_collect_fn(struct ocppd_host *host, void *arg);
 int metrics_add_collector(struct ocppd_core *core, struct ocppd_host *host, metrics_collect_fn *fn,
 			  void *arg);
+/* Forgets it before its host goes. */
+void metrics_remove_collector(struct ocppd_core *core, struct ocppd_host *host, const void *arg);
 /* Sets a counter to a total that is counted elsewhere; it must not fall. */
 int metrics_set_total(struct ocppd_host *host, uint32_t metric, const char *const *labels,
 		      double total);
+/* Sets a histogram to what was observed elsewhere: bucket_count + 1 counts, not cumulated. */
+int metrics_set_histogram(struct ocppd_host *host, uint32_t metric, const char *const *labels,
+			  const uint64_t *buckets, double sum);
 
 /* The worst level of all checks: OCPPD_HEALTH_*. */
 uint32_t metrics_health(const struct ocppd_core *core);

@@ -220,6 +220,7 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 	if (!session)
 		return;
 
+	transport->accepted++;
 	format_peer(addr, address, sizeof(address), session->conn.remote);
 	int64_t max = limit_get(&transport->limits.max_connections);
 	int64_t max_of_address = limit_get(&transport->limits.max_per_address);

@@ -269,6 +269,7 @@ static int
 refuse(const struct request *request, const struct verdict *verdict)
 {
 	request->session->is_refused = true;
+	traffic_refused(&request->session->io->traffic, verdict->reason);
 	log_refusal(request, verdict);
 	tell_core(request, verdict);
 	if (verdict->status == 101)

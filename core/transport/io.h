@@ -17,6 +17,7 @@
 #include "runtime/core.h"
 #include "transport/drops.h"
 #include "transport/peers.h"
+#include "transport/traffic.h"
 #include "transport/transport.h"
 
 /* lws.h defines `struct lws`, uv.h its own; both only where they are used. */
@@ -108,6 +109,7 @@ struct io {
 	pthread_mutex_t wake_lock; /* is_context_gone, and wakes against it */
 	bool is_context_gone;
 	_Atomic bool is_draining;
+	struct traffic traffic; /* written by the I/O thread only */
 	/* The I/O thread's own. */
 	uv_loop_t loop;
 	uv_check_t check;
@@ -175,6 +177,8 @@ struct transport {
 	struct event *watch_timer;
 	int64_t tickets_mono_us; /* when the tickets' keys were made */
 	int64_t max_descriptors;
+	uint32_t metric_base; /* of traffic.c */
+	uint64_t accepted;    /* core thread */
 	struct peers peers;
 	_Atomic uint32_t connections; /* accepted and not yet freed */
 	_Atomic uint64_t next_id;

@@ -329,6 +329,9 @@ log_dropped(struct session *session)
 
 	if (session->is_refused || atomic_load(&io->is_stopping))
 		return;
+	traffic_refused(&io->traffic, session->class == CLOSE_IDLE ? "timeout"
+				      : is_tls                     ? "tls"
+								   : "closed");
 	uint32_t count = drops_add(&io->drops, session->conn.remote, clock_mono_us(&core->clock));
 	if (!quota_pass(&io->dropped, clock_mono_us(&core->clock), &omitted))
 		return;

@@ -71,6 +71,7 @@ receive_message(struct session *session, const char *text, size_t len)
 {
 	struct io *io = session->io;
 
+	traffic_add(&io->traffic.messages_in, 1);
 	if (!utf8_valid(text, len))
 		return session_refuse(session, CLOSE_PROTOCOL, LWS_CLOSE_STATUS_INVALID_PAYLOAD,
 				      "a message is not UTF-8");
@@ -140,6 +141,7 @@ session_receive(struct session *session, struct lws *wsi, const char *data, size
 	bool is_last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
 
 	session_touch(session);
+	traffic_add(&session->io->traffic.bytes_in, len);
 	if (session->state != SESSION_OPEN)
 		return 0;
 	if (lws_frame_is_binary(wsi) && !session->takes_binary)
@@ -184,7 +186,8 @@ write_message(struct session *session, struct outbound *message)
 		session_note(session, CLOSE_TCP, CLOSE_CODE_ABNORMAL);
 		return OCPPD_EIO;
 	}
-
+	traffic_add(&session->io->traffic.messages_out, 1);
+	traffic_add(&session->io->traffic.bytes_out, len);
 	return 0;
 }
 

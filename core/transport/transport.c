@@ -17,6 +17,7 @@
 #include "transport/renewal.h"
 #include "transport/session.h"
 #include "transport/target.h"
+#include "transport/traffic.h"
 
 #include <sched.h>
 #include <stdlib.h>
@@ -206,6 +207,9 @@ transport_init(struct ocppd_core *core, const struct transport_conf *conf, struc
 	r = bus_add_topics(core, core->self, topics, sizeof(topics) / sizeof(topics[0]), err);
 	if (r < 0)
 		goto out;
+	r = traffic_init(transport, err);
+	if (r < 0)
+		goto out;
 	r = deliver_init(transport, err);
 	if (r < 0)
 		goto out;
@@ -277,6 +281,7 @@ transport_fini(struct ocppd_core *core)
 	if (!transport)
 		return;
 	ocpp_set_table_listener(core, NULL, NULL);
+	traffic_fini(transport);
 	accept_stop(transport);
 	for (uint32_t i = 0; i < transport->io_count; i++)
 		io_stop(&transport->ios[i]);

@@ -53,6 +53,14 @@ struct ocppd_sample {
 typedef int ocppd_sample_fn(const struct ocppd_sample *sample, void *arg);
 /* Metric by metric. Ends when fn returns another value than 0. */
 OCPPD_API int ocppd_sample_each(struct ocppd_host *host, ocppd_sample_fn *fn, void *arg);
+/*
+ * The same in pieces: the samples of the metric whose name comes next after `after`, in the order
+ * of the names, all owners' together. after NULL begins, and brings all values up to date. A
+ * metric that has no samples yet counts: fn is not called for it. *ret_name is borrowed until its
+ * owner stops. Returns what fn returned if not 0, else 0, or OCPPD_ENOENT: there is none after it.
+ */
+OCPPD_API int ocppd_sample_next(struct ocppd_host *host, const char *after, ocppd_sample_fn *fn,
+				void *arg, const char **ret_name);
 
 /* Health: named checks, each with a level and a text. */
 #define OCPPD_HEALTH_OK 0
