@@ -76,6 +76,10 @@ static const struct ocppd_option rows[] = {
 	{ "reply_memory", OCPPD_CONF_SIZE, OCPPD_RELOADABLE, AT(ocpp.reply_memory), .min = 65536,
 	  .max = 1073741824, .def = "16MiB",
 	  .doc = "Memory for answers that are given again when a station repeats its message." },
+	{ "frames_memory", OCPPD_CONF_SIZE, OCPPD_RELOADABLE, AT(ocpp.frames_memory), .min = 0,
+	  .max = 4294967296, .def = "8MiB",
+	  .doc = "Memory for the newest OCPP frames of all stations together, secrets masked, which "
+		 "the operator API shows. 0 keeps none; what is less than 64KiB counts as that." },
 	{ "connect_grace", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(ocpp.connect_grace_ms),
 	  .min = 0, .max = 600000, .def = "5s",
 	  .doc = "Calls that nobody asked for wait that long after a station connected." },

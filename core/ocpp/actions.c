@@ -50,7 +50,13 @@ row_fill(struct action_row *row, const struct ocppd_action *action, struct ocppd
 	fields.rows.items = action->conf.items;
 	fields.rows.count = action->conf.count;
 	fields.rows.stride = action->conf.stride;
-	return schema_new(&fields, &row->conf, err);
+	r = schema_new(&fields, &row->conf, err);
+	if (r < 0)
+		return r;
+	row->mask = action->mask;
+	row->has_secrets =
+		row->mask != NULL || schema_has_secret(row->req) || schema_has_secret(row->conf);
+	return 0;
 }
 
 static int
@@ -295,6 +301,7 @@ table_new(struct ocpp *ocpp)
 		return NULL;
 	table->refs = 1;
 	table->is_strict = ocpp->conf.is_strict != 0;
+	table->keeps_frames = ocpp->frames.ring != NULL;
 	table->rows = calloc(actions->row_count + 1, sizeof(struct action_row *));
 	table->protocols = calloc(PROTOCOLS_MAX, sizeof(*table->protocols));
 	if (table->rows == NULL || table->protocols == NULL)

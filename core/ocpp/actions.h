@@ -16,6 +16,7 @@
  * back. Transport threads read protocol, name, direction, flags and schemas; the rest of a row is
  * the core thread's.
  */
+struct json_object;
 struct ocpp;
 struct schema;
 struct tally;
@@ -28,6 +29,8 @@ struct action_row {
 	char *name;
 	struct schema *req;
 	struct schema *conf;
+	bool has_secrets; /* its frames are masked before they are kept */
+	void (*mask)(struct json_object *payload, uint32_t is_conf); /* or NULL */
 	/* Core thread. */
 	struct ocppd_host *host;           /* NULL once its module detached */
 	const struct ocppd_action *action; /* the module's; with host */
@@ -53,7 +56,8 @@ struct action_table {
 	uint32_t refs; /* core thread */
 	uint32_t row_count;
 	uint32_t protocol_count;
-	bool is_strict; /* top-level `strict` */
+	bool is_strict;    /* top-level `strict` */
+	bool keeps_frames; /* messages bring their text along */
 	struct action_row **rows;
 	struct action_protocol *protocols;
 };

@@ -181,7 +181,7 @@ ocppd_call_hard(const struct ocppd_call *call, const char *path)
 const char *
 ocppd_call_raw(const struct ocppd_call *call)
 {
-	return call->message->raw;
+	return call->message->findings != NULL ? call->message->raw : NULL;
 }
 
 int

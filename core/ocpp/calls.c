@@ -301,6 +301,7 @@ send_frame(struct station_calls *calls, struct ocppd_outcall *call)
 		return OCPPD_ESPACE;
 	}
 	frame->conn = conn;
+	frames_out(calls->ocpp, conn, call->row, frame);
 	conn->ops->send(conn, frame);
 	return 0;
 }
@@ -322,6 +323,7 @@ send_call(struct station_calls *calls, struct ocppd_outcall *call)
 	TAILQ_REMOVE(&calls->waiting, call, queue);
 	call->state = OUTCALL_SENT;
 	call->row->to_tally->calls++;
+	call->is_sent = true;
 	calls->is_flying = true;
 	calls->flying = call;
 	calls->sent_us = clock_now_us(&ocpp->core->clock);

@@ -42,6 +42,7 @@ struct ocppd_outcall {
 	uint32_t result;          /* OCPPD_RES_*, once ENDED */
 	bool is_prepared;         /* prepare passed: `completed` is due */
 	bool is_preparing;        /* prepare has not said its last word: the handle must live */
+	bool is_sent;             /* its frame was handed to the connection */
 	bool is_told;             /* the asker heard, or is gone */
 	bool is_listed;           /* on calls.done */
 	struct ocppd_host *asker; /* NULL once it stopped */

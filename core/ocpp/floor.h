@@ -11,6 +11,7 @@
 #include "ocpp/actions.h"
 #include "ocpp/calls.h"
 #include "ocpp/conn.h"
+#include "ocpp/frames.h"
 #include "ocpp/message.h"
 #include "ocpp/ocpp.h"
 #include "ocpp/router.h"
@@ -44,6 +45,7 @@ struct ocpp {
 	struct router router;
 	struct calls calls;
 	struct tallies tallies;
+	struct frames frames;
 	bool is_draining;
 	bool is_drain_posted;
 	void (*drained)(void *arg);

@@ -487,7 +487,8 @@ inbound_new(const struct reader *reader, const char *text, size_t len)
 	message->received_us = reader->now_us;
 	message->len = len;
 	message->table = reader->table;
-	if (message->findings == NULL && !message->has_refusal && message->kind != INBOUND_IGNORED)
+	if (message->findings == NULL && !message->has_refusal &&
+	    message->kind != INBOUND_IGNORED && !reader->table->keeps_frames)
 		return message;
 	message->raw =
 		str_ndup(frame.text, message->kind == INBOUND_IGNORED && frame.len > IGNORED_RAW_MAX

@@ -50,9 +50,9 @@ struct inbound {
 	struct action_table *table;      /* the table it was read with; see action_table_release */
 	char *action_name;               /* CALL: as on the wire; inside this block */
 	char *id;                        /* inside this block; NULL with IGNORED, OPENED, CLOSED */
-	char *text;            /* refusal's description, IGNORED's and CLOSED's reason; owned */
-	char *raw;             /* the frame, only when there are findings or a refusal; owned */
-	uint64_t payload_hash; /* of the payload's text, for OCPPD_ACTION_ONCE */
+	char *text; /* refusal's description, IGNORED's and CLOSED's reason; owned */
+	char *raw;  /* the frame; past frames_in only with findings or a refusal; owned */
+	uint64_t payload_hash;       /* of the payload's text, for OCPPD_ACTION_ONCE */
 	struct json_object *payload; /* CALL, RESULT, ERROR's details; owned */
 	char *error_code;            /* ERROR: as received; owned */
 	const char *refusal_quirk; /* the code that would admit what was refused, or NULL; static */

@@ -201,6 +201,8 @@ ocpp_init(struct ocppd_core *core, const struct ocpp_conf *conf, struct ocppd_er
 	core->ocpp = ocpp;
 	r = tallies_init(ocpp);
 	if (r == 0)
+		r = frames_resize(ocpp, conf->frames_memory);
+	if (r == 0)
 		r = router_init(ocpp);
 	if (r == 0)
 		r = actions_init(ocpp);
@@ -221,6 +223,12 @@ ocpp_reload(struct ocppd_core *core, const struct ocpp_conf *conf)
 	struct ocpp *ocpp = core->ocpp;
 	bool is_changed = (ocpp->conf.is_strict != 0) != (conf->is_strict != 0);
 
+	if (conf->frames_memory != ocpp->conf.frames_memory) {
+		if (frames_resize(ocpp, conf->frames_memory) < 0)
+			OCPPD_ERROR(ocpp->self, "frames.unresized",
+				    OCPPD_STR("err", "out of memory"));
+		is_changed = true;
+	}
 	ocpp->conf = *conf;
 	/* The table carries `strict` to the transport's threads. */
 	if (is_changed)
@@ -239,6 +247,7 @@ ocpp_fini(struct ocppd_core *core)
 	calls_fini(ocpp);
 	router_fini(ocpp);
 	stations_fini(ocpp);
+	frames_fini(ocpp);
 	actions_fini(ocpp);
 	tallies_fini(ocpp);
 	while ((record = LIST_FIRST(&ocpp->hosts)) != NULL)
@@ -271,6 +280,7 @@ ocpp_inbound(struct ocppd_core *core, struct inbound *message)
 	struct ocpp *ocpp = core->ocpp;
 	struct conn *conn = message->conn;
 
+	frames_in(ocpp, message);
 	switch (message->kind) {
 	case INBOUND_OPENED:
 		station_opened(ocpp, conn);

@@ -25,6 +25,7 @@ struct ocpp_conf {
 	int64_t inbound_queue; /* unanswered CALLs of a station before reading stops (C08: 64) */
 	int64_t max_stations;
 	int64_t reply_memory;     /* bytes for repeated answers (C03), all stations together */
+	int64_t frames_memory;    /* bytes of the ring of frames; 0: none are kept */
 	int64_t connect_grace_ms; /* OCPPD_CALL_AUTOMATIC waits that long after connect (C09) */
 	uint32_t unclaimed_notifications; /* 0: ack, 1: refuse (C11) */
 	uint32_t is_strict;               /* top-level `strict` */

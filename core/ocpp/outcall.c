@@ -325,6 +325,12 @@ ocppd_outcall_requester(const struct ocppd_outcall *call)
 	return call->requester;
 }
 
+int
+ocppd_outcall_was_sent(const struct ocppd_outcall *call)
+{
+	return call->is_sent ? 1 : 0;
+}
+
 struct json_object *
 ocppd_outcall_request(const struct ocppd_outcall *call)
 {

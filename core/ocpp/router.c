@@ -21,7 +21,8 @@ static void pump(struct ocpp *ocpp, struct ocppd_station *station);
 /* ---- Sending ------------------------------------------------------------------------------ */
 
 static int
-send_message(struct ocppd_station *station, uint64_t connection_id, struct outbound *answer)
+send_message(struct ocpp *ocpp, struct ocppd_station *station, uint64_t connection_id,
+	     const struct action_row *row, struct outbound *answer)
 {
 	struct conn *conn = station->conn;
 
@@ -32,17 +33,18 @@ send_message(struct ocppd_station *station, uint64_t connection_id, struct outbo
 		return OCPPD_EGONE;
 	}
 	answer->conn = conn;
+	frames_out(ocpp, conn, row, answer);
 	conn->ops->send(conn, answer);
 	return 0;
 }
 
 static void
-send_error(struct ocppd_station *station, const struct inbound *message, uint32_t code,
-	   const char *text)
+send_error(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message,
+	   uint32_t code, const char *text)
 {
 	const struct conn *conn = message->conn;
 
-	(void)send_message(station, conn->id,
+	(void)send_message(ocpp, station, conn->id, message->action,
 			   outbound_error(message->id, message->is_numeric_id,
 					  ocppd_callerror_name(conn->protocol, code), text, NULL));
 }
@@ -62,7 +64,7 @@ refuse(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *m
 	const struct conn *conn = message->conn;
 	const char *name = ocppd_callerror_name(conn->protocol, code);
 
-	send_error(station, message, code, text);
+	send_error(ocpp, station, message, code, text);
 	ocpp_count(ocpp, OCPP_METRIC_REFUSED, name);
 	tally_error(message_tally(ocpp, message), code);
 	OCPPD_WARN(ocpp->self, "call.refused", OCPPD_STR("station", station->id),
@@ -181,7 +183,7 @@ call_finish(struct ocpp *ocpp, struct ocppd_call *call, struct outbound *answer,
 		    OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", call->message->id),
 		    OCPPD_INT("dur_ms", took_us / 1000));
 	if (call->state == CALL_OPEN) {
-		r = send_message(station, call->connection_id, answer);
+		r = send_message(ocpp, station, call->connection_id, call->row, answer);
 		call_close(ocpp, call);
 	} else {
 		outbound_free(answer);
@@ -242,7 +244,7 @@ call_expire(struct ocpp *ocpp, struct ocppd_call *call)
 		OCPPD_ERROR(ocpp->self, "handler.overdue", OCPPD_STR("station", station->id),
 			    OCPPD_STR("action", call->row->name), OCPPD_STR("msgid", message->id),
 			    OCPPD_STR("module", call->host->name));
-		(void)send_message(station, call->connection_id,
+		(void)send_message(ocpp, station, call->connection_id, call->row,
 				   outbound_error(message->id, message->is_numeric_id,
 						  ocppd_callerror_name(call->row->protocol,
 								       OCPPD_CALLERROR_INTERNAL),
@@ -398,7 +400,7 @@ unclaimed(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound
 	}
 	ocpp_count(ocpp, OCPP_METRIC_UNCLAIMED, NULL);
 	station_quirk(ocpp, station, "C11", message->action_name);
-	(void)send_message(station, message->conn->id,
+	(void)send_message(ocpp, station, message->conn->id, NULL,
 			   outbound_result_text(message->id, message->is_numeric_id, "{}", 2));
 }
 
@@ -436,7 +438,7 @@ repeat_answer(struct ocpp *ocpp, struct ocppd_station *station, const struct inb
 		return false;
 	(void)snprintf(age, sizeof(age), "%lld s after", (long long)(age_us / 1000000));
 	station_quirk(ocpp, station, "C03", age);
-	(void)send_message(station, message->conn->id, answer);
+	(void)send_message(ocpp, station, message->conn->id, message->action, answer);
 	return true;
 }
 

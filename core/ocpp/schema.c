@@ -154,6 +154,19 @@ schema_free(struct schema *schema)
 	free(schema);
 }
 
+bool
+schema_has_secret(const struct schema *schema)
+{
+	if (schema == NULL)
+		return false;
+	for (uint32_t i = 0; i < schema->count; i++) {
+		if ((schema->fields[i].flags & OCPPD_SECRET) != 0 ||
+		    schema_has_secret(schema->fields[i].fields))
+			return true;
+	}
+	return false;
+}
+
 static int
 findings_grow(struct findings *findings)
 {

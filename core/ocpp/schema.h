@@ -42,6 +42,8 @@ struct schema {
 int schema_new(const struct ocppd_fields *fields, struct schema **ret_schema,
 	       struct ocppd_error *err);
 void schema_free(struct schema *schema);
+/* A member at any depth is flagged OCPPD_SECRET. */
+bool schema_has_secret(const struct schema *schema);
 
 /*
  * Findings: deviations that were accepted. Soft ones beyond a bound are only counted; hard ones are

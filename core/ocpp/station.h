@@ -44,6 +44,7 @@ struct ocppd_station {
 	struct expectation *expected; /* what we asked for, whatever the registration */
 	int64_t takeover_since_us;
 	int64_t heartbeat_s; /* 0: not told */
+	uint64_t last_frame; /* frames.c: position of its newest, 0: none yet */
 	uint32_t takeover_count;
 	uint32_t waiting_count;
 	uint32_t slots_size;

@@ -158,6 +158,19 @@ on_migrated(struct ocppd_host *host, int result, const struct ocppd_error *err, 
 	end_wait(module, &own);
 }
 
+/* A module that can do without storage starts without its tables where there is none. */
+static bool
+is_storage_optional(const struct ocppd_plugin *plugin)
+{
+	for (uint32_t i = 0; i < plugin->needs.count; i++) {
+		const struct ocppd_need *need = &plugin->needs.items[i];
+
+		if (str_eq(need->service, "ocppd.storage"))
+			return (need->flags & OCPPD_OPTIONAL) != 0;
+	}
+	return false;
+}
+
 static int
 begin_migration(struct module *module)
 {
@@ -260,8 +273,13 @@ module_start(struct module *module)
 			return set_outcome(module, module->outcome.code, "migration");
 	} else {
 		module->host.state = HOST_STARTING;
-		if (module->host.plugin->migrations.count > 0)
-			return begin_migration(module);
+		if (module->host.plugin->migrations.count > 0) {
+			r = begin_migration(module);
+			if (r != OCPPD_ENOENT || !is_storage_optional(module->host.plugin))
+				return r;
+			module->outcome.code = 0;
+			module->outcome.text[0] = '\0';
+		}
 	}
 	r = begin_start(module);
 	if (r == OCPPD_PENDING)

@@ -56,6 +56,8 @@ struct ocppd_outcall; /* a CALL to a station, from prepare to completed */
 #define OCPPD_CALLERROR_GENERIC 10
 #define OCPPD_CALLERROR_COUNT 11
 
+#define OCPPD_MASK "***" /* stands for a secret wherever frames are shown */
+
 struct ocppd_action {
 	const char *protocol; /* the WebSocket subprotocol, "ocpp1.6" */
 	const char *name;     /* "BootNotification", as on the wire */
@@ -82,6 +84,12 @@ struct ocppd_action {
 	 */
 	void (*completed)(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 			  struct json_object *req, struct json_object *conf, void *ctx);
+	/*
+	 * Hides what OCPPD_SECRET cannot say, before a frame is kept for operators: replaces
+	 * secrets in payload, a copy of the request (is_conf 0) or the confirmation (1), by
+	 * OCPPD_MASK. The payload is as it was on the wire, checked or not. May be NULL.
+	 */
+	void (*mask)(struct json_object *payload, uint32_t is_conf);
 };
 
 /* One word of a protocol's vocabulary, declared by its base module. */
@@ -190,6 +198,8 @@ OCPPD_API const char *ocppd_outcall_message_id(const struct ocppd_outcall *call)
 OCPPD_API const char *ocppd_outcall_requester(const struct ocppd_outcall *call);
 /* The request as it will be or was sent. Borrowed. */
 OCPPD_API struct json_object *ocppd_outcall_request(const struct ocppd_outcall *call);
+/* 1 if it went out: without, a result of GONE or CANCELLED tells that nothing has happened. */
+OCPPD_API int ocppd_outcall_was_sent(const struct ocppd_outcall *call);
 /* Adds a warning that comes back with the result; with strict checks it refuses. In prepare. */
 OCPPD_API void ocppd_outcall_warn(struct ocppd_host *host, struct ocppd_outcall *call,
 				  const char *format, ...) OCPPD_PRINTF(3, 4);

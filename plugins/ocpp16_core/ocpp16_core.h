@@ -92,6 +92,7 @@ int on_stop_transaction(struct ocppd_host *host, struct ocppd_call *call, struct
 			void *ctx);
 int on_meter_values(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
 		    void *ctx);
+void mask_configuration(struct json_object *payload, uint32_t is_conf);
 int prepare_remote_start(struct ocppd_host *host, struct ocppd_outcall *call,
 			 struct json_object *req, void *ctx, struct ocppd_error *err);
 int prepare_remote_stop(struct ocppd_host *host, struct ocppd_outcall *call,

@@ -9,6 +9,7 @@
 #include <json.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- RemoteStartTransaction ---------------------------------------------------------------------
  */
@@ -108,6 +109,34 @@ prepare_remote_stop(struct ocppd_host *host, struct ocppd_outcall *call, struct 
 		ocppd_outcall_warn(host, call,
 				   "transactionId: no such transaction is active at the station");
 	return 0;
+}
+
+/* ---- Secrets among the configuration keys
+ * --------------------------------------------------------
+ */
+
+static void
+mask_key(struct json_object *item)
+{
+	const char *key = ocppd_json_get_str(item, "key");
+
+	/* OCPP 1.6 security extension: write-only, but some stations show it. */
+	if (key != NULL && strcasecmp(key, "AuthorizationKey") == 0 &&
+	    ocppd_json_get(item, "value") != NULL)
+		ocppd_json_add_str(item, "value", OCPPD_MASK);
+}
+
+/* Of ChangeConfiguration's request and GetConfiguration's confirmation. */
+void
+mask_configuration(struct json_object *payload, uint32_t is_conf)
+{
+	struct json_object *keys = ocppd_json_get(payload, "configurationKey");
+
+	if (is_conf == 0)
+		mask_key(payload);
+	else if (keys != NULL && json_object_is_type(keys, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(keys); i++)
+			mask_key(json_object_array_get_idx(keys, i));
 }
 
 /* ---- GetConfiguration ---------------------------------------------------------------------------

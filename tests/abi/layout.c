@@ -15,6 +15,7 @@
 #include <ocppd/event/security.h>
 #include <ocppd/event/station.h>
 #include <ocppd/event/transaction.h>
+#include <ocppd/frame.h>
 #include <ocppd/json.h>
 #include <ocppd/log.h>
 #include <ocppd/metric.h>
@@ -79,7 +80,8 @@ AT(ocppd_action, conf, 40);
 AT(ocppd_action, on_call, 56);
 AT(ocppd_action, prepare, 64);
 AT(ocppd_action, completed, 72);
-LEAST(ocppd_action, 80);
+AT(ocppd_action, mask, 80);
+LEAST(ocppd_action, 88);
 
 AT(ocppd_word, protocol, 0);
 AT(ocppd_word, name, 8);
@@ -514,6 +516,22 @@ AT(ocppd_transactions_ops, active_each, 40);
 AT(ocppd_transactions_ops, active_count, 48);
 AT(ocppd_transactions_ops, rebooted, 56);
 LEAST(ocppd_transactions_ops, 64);
+
+AT(ocppd_frame, struct_size, 0);
+AT(ocppd_frame, flags, 4);
+AT(ocppd_frame, sequence, 8);
+AT(ocppd_frame, time_us, 16);
+AT(ocppd_frame, connection_id, 24);
+AT(ocppd_frame, station_id, 32);
+AT(ocppd_frame, action, 40);
+AT(ocppd_frame, text, 48);
+AT(ocppd_frame, len, 56);
+AT(ocppd_frame, full_len, 64);
+LEAST(ocppd_frame, 72);
+
+AT(ocppd_frame_cursor, position, 0);
+AT(ocppd_frame_cursor, sequence, 8);
+LEAST(ocppd_frame_cursor, 16);
 
 /* Frozen for ever, in every major; and those that are embedded by value. */
 _Static_assert(sizeof(struct ocppd_guard) == 16, "grown");

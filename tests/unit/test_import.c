@@ -235,7 +235,7 @@ import_bad_tables_are_refused(void **state)
 	refused(&bad, "module good: actions: 1000000 rows; at most 512 are allowed");
 	bad = good;
 	bad.actions.stride = sizeof(struct ocppd_action) + 4;
-	refused(&bad, "module good: actions: rows at a stride of 84 bytes are not aligned; use "
+	refused(&bad, "module good: actions: rows at a stride of 92 bytes are not aligned; use "
 		      "OCPPD_TABLE");
 	bad = good;
 	bad.actions.items = twice;
