@@ -70,6 +70,8 @@ struct conn {
 	uint32_t bad_frames;     /* in a row */
 	bool is_paused;
 	bool is_closing;
+	/* Set by the transport before `opened`: deviations of the handshake, bit i for A(i + 1). */
+	uint16_t met;
 };
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "ocpp/floor.h"
+#include "ocpp/hits.h"
 #include "runtime/bus.h"
 #include "runtime/loop.h"
 #include "runtime/metrics.h"
@@ -207,6 +208,8 @@ ocpp_init(struct ocppd_core *core, const struct ocpp_conf *conf, struct ocppd_er
 	if (r == 0)
 		r = actions_init(ocpp);
 	if (r == 0)
+		r = hits_init(ocpp);
+	if (r == 0)
 		r = hook_install(core);
 	if (r < 0)
 		(void)ocppd_error_set(err, r, "out of memory");
@@ -244,6 +247,7 @@ ocpp_fini(struct ocppd_core *core)
 	if (ocpp == NULL)
 		return;
 	hook_remove(core);
+	hits_fini(ocpp);
 	calls_fini(ocpp);
 	router_fini(ocpp);
 	stations_fini(ocpp);
@@ -321,6 +325,12 @@ ocpp_publish(struct ocpp *ocpp, const char *topic, const char *station_id, struc
 {
 	if (body != NULL)
 		(void)ocppd_event_publish(ocpp->self, topic, station_id, body);
+}
+
+void
+ocpp_quirk_refused(struct ocppd_core *core, const char *code)
+{
+	ocpp_count(core->ocpp, OCPP_METRIC_QUIRKS, code);
 }
 
 uint32_t

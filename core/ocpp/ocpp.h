@@ -59,6 +59,8 @@ const char *const *ocpp_protocols(struct ocppd_core *core);
 /* Draining: no new CALLs, those under way may end. Calls fn when none is left in either direction.
  */
 void ocpp_drain(struct ocppd_core *core, void (*fn)(void *arg), void *arg);
+/* A deviation of somebody who was not let in: counted by its code only. */
+void ocpp_quirk_refused(struct ocppd_core *core, const char *code);
 /* Numbers for status lines and health. */
 uint32_t ocpp_connected_count(const struct ocppd_core *core);
 

@@ -14,7 +14,8 @@
  */
 struct quirks;
 
-/* items: "D03", "D", "all" or "option=value". OCPPD_EINVAL with err names the bad one. */
+/* items: "D03", "D", "all" or "option=value"; "-D03" takes back what an earlier one listed.
+ * OCPPD_EINVAL with err names the bad one. */
 int quirks_new(const char *const *items, uint32_t count, bool is_strict, struct quirks **ret_quirks,
 	       struct ocppd_error *err);
 struct quirks *quirks_ref(struct quirks *quirks); /* NULL gives NULL */
@@ -28,5 +29,8 @@ int32_t quirks_naive_offset_s(const struct quirks *quirks);
 /* A number below QUIRKS_COUNT for each known code, OCPPD_ENOENT for others. */
 #define QUIRKS_COUNT 128
 int quirks_index(const char *code);
+/* The code of a number that quirks_index gave. */
+#define QUIRK_CODE_SIZE 4
+void quirks_code(int index, char ret_code[QUIRK_CODE_SIZE]);
 
 #endif

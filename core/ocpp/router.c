@@ -382,6 +382,7 @@ unclaimed(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound
 
 	if (word == NULL &&
 	    action_find(table, protocol, message->action_name, OCPPD_TO_STATION) == NULL) {
+		station_quirk(ocpp, station, "C12", message->action_name);
 		refuse(ocpp, station, message, OCPPD_CALLERROR_NOT_IMPLEMENTED,
 		       "this action is unknown");
 		return;
@@ -566,8 +567,11 @@ router_call(struct ocpp *ocpp, struct inbound *message)
 	station->waiting_count++;
 	action_table_hold(message->table);
 	pump(ocpp, station);
-	if ((int64_t)station->waiting_count >= ocpp->conf.inbound_queue && station->conn != NULL)
-		set_paused(station->conn, true);
+	if ((int64_t)station->waiting_count < ocpp->conf.inbound_queue || station->conn == NULL)
+		return;
+	if (!station->conn->is_paused)
+		station_quirk(ocpp, station, "C08", station->first->action_name);
+	set_paused(station->conn, true);
 }
 
 void

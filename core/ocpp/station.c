@@ -14,11 +14,14 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "ocpp/floor.h"
+#include "ocpp/hits.h"
 #include "ocpp/slots.h"
 
 #define CLOSE_NORMAL 1000
 #define CLOSE_TRY_LATER 1013
 #define CLOSE_ABNORMAL 1006
+#define CLOSE_BINARY 1003
+#define CLOSE_TEXT 1007
 #define TAKEOVERS_MAX 5 /* within the window; beyond: somebody should look (A08) */
 #define TAKEOVER_WINDOW_US (INT64_C(600) * 1000000)
 #define IDLE_FACTOR 3 /* B02 */
@@ -110,6 +113,7 @@ station_free(struct ocpp *ocpp, struct ocppd_station *station)
 	expected_trim(station, INT64_MAX);
 	slots_station_end(ocpp, station);
 	station_calls_free(station);
+	hits_free(station->hits);
 	quirks_unref(station->quirks);
 	station->magic = 0;
 	free(station);
@@ -217,8 +221,7 @@ take_over(struct ocpp *ocpp, struct ocppd_station *station, const struct conn *c
 		   OCPPD_INT("old_idle_s",
 			     (clock_now_us(&ocpp->core->clock) -
 			      atomic_load_explicit(&old->last_receive_us, memory_order_relaxed)) /
-				     1000000),
-		   OCPPD_STR("quirk", "A08"));
+				     1000000));
 	if (station->takeover_count == 0 ||
 	    now_us - station->takeover_since_us > TAKEOVER_WINDOW_US) {
 		station->takeover_since_us = now_us;
@@ -230,6 +233,39 @@ take_over(struct ocpp *ocpp, struct ocppd_station *station, const struct conn *c
 			   OCPPD_STR("remote", conn->remote), OCPPD_STR("old_remote", old->remote));
 	unbind(ocpp, old, CLOSE_NORMAL, "replaced");
 	station_close(old, CLOSE_NORMAL, "replaced", "replaced");
+}
+
+/* What the transport met before the core knew of the connection; it logged that itself. */
+static void
+count_handshake(struct ocpp *ocpp, struct conn *conn, bool is_takeover)
+{
+	char code[QUIRK_CODE_SIZE];
+
+	conn->warned[0] |= conn->met;
+	for (int i = 0; i < 16; i++) {
+		if ((conn->met & 1u << i) == 0)
+			continue;
+		quirks_code(i, code);
+		station_quirk(ocpp, conn->station, code, NULL);
+	}
+	if (is_takeover)
+		station_quirk(ocpp, conn->station, "A08", conn->remote);
+}
+
+/* Links that end in another way than by a close. */
+static void
+count_end(struct ocpp *ocpp, const struct conn *conn, uint32_t code, const char *reason)
+{
+	if (str_eq(reason, "tcp") || str_eq(reason, "idle"))
+		station_quirk(ocpp, conn->station, "B03", reason);
+	else if (str_eq(reason, "oversize"))
+		station_quirk(ocpp, conn->station, "B04", reason);
+	else if (str_eq(reason, "protocol"))
+		station_quirk(ocpp, conn->station,
+			      code == CLOSE_BINARY ? "B07"
+			      : code == CLOSE_TEXT ? "D11"
+						   : "B05",
+			      reason);
 }
 
 static void
@@ -271,6 +307,7 @@ station_opened(struct ocpp *ocpp, struct conn *conn)
 		   OCPPD_INT("conn", conn->id), OCPPD_STR("remote", conn->remote),
 		   OCPPD_STR("protocol", conn->protocol),
 		   OCPPD_INT("profile", conn->security_profile));
+	count_handshake(ocpp, conn, is_takeover);
 	publish_connected(ocpp, conn, is_takeover);
 	if (ocpp->is_draining)
 		station_close(conn, 1001, "shutdown", "shutting down");
@@ -281,6 +318,8 @@ station_closed(struct ocpp *ocpp, struct conn *conn, uint32_t code, const char *
 {
 	if (conn->close_class != NULL)
 		reason = conn->close_class;
+	if (conn->station != NULL)
+		count_end(ocpp, conn, code, reason);
 	if (conn->station != NULL)
 		unbind(ocpp, conn, code != 0 ? code : CLOSE_ABNORMAL,
 		       reason != NULL ? reason : "unknown");
@@ -358,6 +397,8 @@ station_quirk(struct ocpp *ocpp, struct ocppd_station *station, const char *code
 	uint32_t level = OCPPD_LOG_DEBUG;
 
 	ocpp_count(ocpp, OCPP_METRIC_QUIRKS, at >= 0 ? code : "other");
+	if (at >= 0)
+		hits_add(&station->hits, at);
 	if (conn != NULL && at >= 0 && (conn->warned[at / 32] & (1u << (at % 32))) == 0) {
 		conn->warned[at / 32] |= 1u << (at % 32);
 		level = OCPPD_LOG_WARN;

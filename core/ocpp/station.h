@@ -24,6 +24,8 @@ struct quirks;
 struct reply;
 struct station_calls;
 struct slot_extra;
+struct hits;
+struct ocppd_timer;
 struct expectation;
 
 struct ocppd_station {
@@ -41,6 +43,7 @@ struct ocppd_station {
 	/* calls.c */
 	struct station_calls *calls;  /* NULL until something is sent */
 	struct slot_extra *extra;     /* slots added after this record was made */
+	struct hits *hits;            /* hits.c: NULL until it deviates */
 	struct expectation *expected; /* what we asked for, whatever the registration */
 	int64_t takeover_since_us;
 	int64_t heartbeat_s; /* 0: not told */
@@ -73,6 +76,8 @@ struct stations {
 	struct slot slots[SLOTS_MAX];
 	uint32_t station_bytes; /* of slots in a new record */
 	uint32_t conn_bytes;
+	struct ocppd_timer *summary_timer; /* hits.c */
+	size_t summary_at;
 };
 
 void stations_fini(struct ocpp *ocpp);

@@ -141,6 +141,8 @@ drain_refusals(struct transport *transport, struct io *io)
 		struct refusal *refusal = (struct refusal *)(void *)link;
 
 		link = link->next;
+		if (refusal->quirk)
+			ocpp_quirk_refused(transport->core, refusal->quirk);
 		publish_refusal(transport, refusal);
 		free(refusal);
 	}

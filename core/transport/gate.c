@@ -36,6 +36,7 @@ struct verdict {
 	uint32_t status;
 	const char *remedy; /* for the log */
 	const char *body;
+	const char *quirk; /* what it is counted as, or NULL */
 };
 
 static const struct verdict no_upgrade = { "malformed", 426,
@@ -47,24 +48,24 @@ static const struct verdict wrong_version = { "malformed", 426,
 static const struct verdict bad_request = { "malformed", 400,
 					    "headers of the upgrade are missing, doubled or too "
 					    "long",
-					    "malformed upgrade request\n" };
+					    "malformed upgrade request\n", "A16" };
 static const struct verdict wrong_path = { "unknown", 404,
 					   "the URL is not PATH/IDENTITY with a listener's `path`",
 					   "no such endpoint\n" };
 static const struct verdict bad_identity = {
 	"malformed", 404, "an identity is 1 to 48 characters of UTF-8 without control characters",
-	"no such station\n"
+	"no such station\n", "A04"
 };
 static const struct verdict unknown_station = { "unknown", 404,
 						"provision the station, or set the policy for "
 						"unknown ones",
-						"no such station\n" };
+						"no such station\n", "A07" };
 static const struct verdict refused_station = { "refused", 403, "the station's record refuses it",
 						"refused\n" };
 static const struct verdict wrong_profile = {
 	"profile", 403,
 	"the station is provisioned for another security profile than this listener offers",
-	"wrong security profile\n"
+	"wrong security profile\n", "A12"
 };
 static const struct verdict no_credentials = { "credentials", 401,
 					       "the station sent no Basic credentials: set its "
@@ -87,12 +88,12 @@ static const struct verdict wrong_certificate = {
 };
 static const struct verdict no_protocol = {
 	"protocol", 101, "none of the offered subprotocols is served, or the record pins another",
-	NULL
+	NULL, "A02"
 };
 static const struct verdict no_protocol_named = {
 	"protocol", 101,
 	"no subprotocol is named; `missing_subprotocol: assume16-if-known` admits known stations",
-	NULL
+	NULL, "A01"
 };
 static const struct verdict over_limit = {
 	"limit", 503, "max_connections or max_connections_per_address is reached",
@@ -114,6 +115,10 @@ struct request {
 	bool is_known; /* has a record of its own */
 	bool is_tls;
 	const char *chosen; /* subprotocol */
+	bool has_odd_path;  /* slashes too many (A04) */
+	bool has_hex;       /* the hex text of the key was sent (A09) */
+	bool has_own_user;  /* auth_user is set, and matched (A10) */
+	bool has_vain;      /* credentials that nobody asked for (A11) */
 	uint32_t profile;   /* seen */
 };
 
@@ -155,6 +160,7 @@ tell_core(const struct request *request, const struct verdict *verdict)
 		return;
 	refusal->reason = verdict->reason;
 	refusal->status = verdict->status;
+	refusal->quirk = verdict->quirk;
 	(void)str_copy(refusal->station_id, sizeof(refusal->station_id), request->id);
 	(void)str_copy(refusal->remote, sizeof(refusal->remote), request->session->conn.remote);
 	header_excerpt(request->wsi, WSI_TOKEN_HTTP_USER_AGENT, refusal->user_agent,
@@ -329,6 +335,8 @@ check_target(struct request *request)
 				    sizeof(request->id));
 	if (r == OCPPD_ENOENT)
 		return &wrong_path;
+	request->has_odd_path =
+		strstr(request->uri, "//") || request->uri[strlen(request->uri) - 1] == '/';
 	return r < 0 ? &bad_identity : NULL;
 }
 
@@ -350,10 +358,8 @@ check_credentials(struct request *request, struct admission *record)
 		admission_check_password(directory, record, basic.password, basic.password_len);
 	explicit_bzero(&basic, sizeof(basic));
 	explicit_bzero(text, sizeof(text));
-	if (form == PASSWORD_HEX)
-		OCPPD_DEBUG(request->session->io->transport->core->self, "station.tolerated",
-			    OCPPD_STR("station", request->id), OCPPD_STR("quirk", "A09"),
-			    OCPPD_STR("form", "hex"));
+	request->has_hex = form == PASSWORD_HEX;
+	request->has_own_user = record->auth_user != NULL;
 	return form == PASSWORD_WRONG ? &wrong_credentials : NULL;
 }
 
@@ -377,6 +383,8 @@ check_record(struct request *request, struct admission *record)
 	if (record->flags & OCPPD_ADMIT_REFUSE)
 		return &refused_station;
 
+	request->has_vain = record->security_profile != 1 && record->security_profile != 2 &&
+			    lws_hdr_total_length(request->wsi, WSI_TOKEN_HTTP_AUTHORIZATION) > 0;
 	if (record->security_profile == OCPPD_PROFILE_ANY) {
 		/* Credentials that nobody asked for are not looked at (A11). */
 		if (request->is_tls && !check_certificate(request, record))
@@ -440,17 +448,32 @@ gate_unmask(struct io *io)
 	io->is_masked = false;
 }
 
+/* What was tolerated: logged with what was met, counted when the core knows of the connection. */
 static void
-log_tolerated(const struct request *request, const struct admission *record, bool is_folded)
+note_tolerated(const struct request *request, const struct admission *record, bool is_folded)
 {
-	struct ocppd_host *self = request->session->io->transport->core->self;
+	const struct {
+		bool is_met;
+		const char *code;
+		const char *raw;
+	} met[] = {
+		{ !request->has_protocols, "A01", request->chosen },
+		{ request->has_odd_path, "A04", request->uri },
+		{ is_folded, "A06", request->uri },
+		{ request->has_hex, "A09", "hex" },
+		{ request->has_own_user, "A10", record->auth_user },
+		{ request->has_vain, "A11", NULL },
+	};
+	struct conn *conn = &request->session->conn;
 
-	if (is_folded)
-		OCPPD_WARN(self, "station.tolerated", OCPPD_STR("station", record->id),
-			   OCPPD_STR("quirk", "A06"), OCPPD_STR("path", request->uri));
-	if (!request->has_protocols)
-		OCPPD_WARN(self, "station.tolerated", OCPPD_STR("station", request->id),
-			   OCPPD_STR("quirk", "A01"), OCPPD_STR("protocol", request->chosen));
+	for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
+		if (!met[i].is_met)
+			continue;
+		conn->met |= (uint16_t)(1u << quirks_index(met[i].code));
+		OCPPD_WARN(request->session->io->transport->core->self, "station.tolerated",
+			   OCPPD_STR("station", conn->station_id), OCPPD_STR("quirk", met[i].code),
+			   OCPPD_STR("raw", met[i].raw));
+	}
 }
 
 static int
@@ -466,7 +489,7 @@ fill_conn(struct request *request, struct admission *record, bool is_folded)
 	session->conn.security_profile = request->profile;
 	session->conn.registration = record->registration;
 	session->conn.quirks = quirks_ref(record->quirks);
-	log_tolerated(request, record, is_folded);
+	note_tolerated(request, record, is_folded);
 	if (request->is_tls)
 		tls_log_session(session, request->wsi);
 	if (request->has_protocols)

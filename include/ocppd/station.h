@@ -100,6 +100,10 @@ OCPPD_API void *ocppd_station_slot(struct ocppd_host *host, struct ocppd_station
 OCPPD_API int ocppd_station_has_quirk(const struct ocppd_station *station, const char *code);
 /* The value of `option=value`, "" for a bare option, NULL if it is not listed. */
 OCPPD_API const char *ocppd_station_option(const struct ocppd_station *station, const char *option);
+/* Checks a list before it is configured: 0, or OCPPD_EINVAL with err and the index of the first bad
+ * item, OCPPD_ENOMEM. Any thread. Since ABI 1.0. */
+OCPPD_API int ocppd_quirks_check(const char *const *items, uint32_t count, uint32_t *ret_bad,
+				 struct ocppd_error *err);
 /* Replaces what the directory said until the station's next connection (a profile that was matched
  * with a boot). items are borrowed. Returns 0, OCPPD_ENOMEM, or OCPPD_EINVAL with err. */
 OCPPD_API int ocppd_station_set_quirks(struct ocppd_host *host, struct ocppd_station *station,
@@ -109,6 +113,12 @@ OCPPD_API int ocppd_station_set_quirks(struct ocppd_host *host, struct ocppd_sta
  * in a connection, DEBUG after. raw may be NULL. */
 OCPPD_API void ocppd_quirk_hit(struct ocppd_host *host, struct ocppd_station *station,
 			       const char *code, const char *raw);
+
+/* Calls fn for each code that was met, with its number since the daemon began, in order of the
+ * codes. Another value than 0 ends the walk and is returned. code is borrowed. Since ABI 1.0. */
+typedef int ocppd_quirk_fn(const char *code, uint64_t count, void *arg);
+OCPPD_API int ocppd_station_quirk_each(const struct ocppd_station *station, ocppd_quirk_fn *fn,
+				       void *arg);
 
 OCPPD_END_DECLS
 #endif

@@ -28,6 +28,7 @@ change_end(struct change *change)
 	struct stations *ctx = change->ctx;
 
 	stations_slot(ctx, change->station)->is_changing = false;
+	profiles_remember(ctx, change->station);
 	record_free(change->before);
 	record_free(change->after);
 	free(change);
@@ -77,6 +78,7 @@ change_new(struct stations *ctx, struct ocppd_request *request, struct ocppd_sta
 	change->request = request;
 	change->station = station;
 	slot->is_changing = true;
+	ctx->changes++;
 	ctx->outstanding++;
 	return change;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PAGE 2000
+#define BOOT_WORD_SIZE 256
 
 enum {
 	PHASE_DIRECTORY,
@@ -37,7 +38,27 @@ finish(struct stations *ctx, int result, const struct ocppd_error *err)
 /* ---- Rows --------------------------------------------------------------------------------------
  */
 
+/* What it said at its last boot; what this process heard itself is newer. */
 static int
+load_boot(struct stations *ctx, const char *station_id, const struct ocppd_value *const values[3])
+{
+	struct ocppd_station *station = ocppd_station_get(ctx->host, station_id);
+	struct station_slot *slot = station == NULL ? NULL : stations_slot(ctx, station);
+	char texts[3][BOOT_WORD_SIZE];
+	int r;
+
+	if (slot == NULL || slot->boot != NULL ||
+	    (values[0]->type == OCPPD_VALUE_NULL && values[1]->type == OCPPD_VALUE_NULL &&
+	     values[2]->type == OCPPD_VALUE_NULL))
+		return 0;
+	for (size_t i = 0; i < 3; i++)
+		copy_value(values[i], texts[i], sizeof(texts[i]));
+	r = boot_words_keep(slot, &(struct boot_words){ texts[0], texts[1], texts[2] });
+	return r < 0 ? r : 0;
+}
+
+/* Columns: those of record_from_row, then vendor, model, firmware. */
+int
 load_record(struct stations *ctx, const struct ocppd_value *row)
 {
 	struct record *record = record_from_row(row);
@@ -45,6 +66,11 @@ load_record(struct stations *ctx, const struct ocppd_value *row)
 
 	if (record == NULL)
 		return OCPPD_ENOMEM;
+	if (load_boot(ctx, record->station_id,
+		      (const struct ocppd_value *const[]){ &row[10], &row[11], &row[12] }) < 0) {
+		record_free(record);
+		return OCPPD_ENOMEM;
+	}
 	/* One bad row must not keep the others out. */
 	if (fixed_find(ctx, record->station_id) == NULL && record_apply(ctx, record, &err) < 0)
 		OCPPD_ERROR(ctx->host, "station.unloaded", OCPPD_STR("station", record->station_id),
@@ -53,7 +79,23 @@ load_record(struct stations *ctx, const struct ocppd_value *row)
 	return 0;
 }
 
-/* Columns: station_id, registered, boot_count, seen_us, … */
+/* The configuration's stations were applied before their boots were known. */
+static int
+rematch_fixed(struct stations *ctx, const char *station_id)
+{
+	const struct record *fixed = fixed_find(ctx, station_id);
+	struct ocppd_error err = { 0 };
+
+	if (fixed != NULL && record_apply(ctx, fixed, &err) < 0) {
+		OCPPD_ERROR(ctx->host, "station.unloaded", OCPPD_STR("station", station_id),
+			    OCPPD_STR("text", err.text));
+		return OCPPD_ENOMEM;
+	}
+	return 0;
+}
+
+/* Columns: station_id, registered, boot_count, seen_us, boot_us, protocol, vendor, model,
+ * serial_number, box_serial, firmware, … */
 static int
 load_state(struct stations *ctx, const struct ocppd_value *row)
 {
@@ -70,6 +112,13 @@ load_state(struct stations *ctx, const struct ocppd_value *row)
 		slot->state = (uint8_t)row[1].number;
 	slot->boot_count = (uint32_t)row[2].number;
 	slot->seen_us = row[3].number;
+	if (slot->is_fixed && slot->boot == NULL) {
+		if (load_boot(ctx, station_id,
+			      (const struct ocppd_value *const[]){ &row[6], &row[7], &row[10] }) <
+		    0)
+			return OCPPD_ENOMEM;
+		return rematch_fixed(ctx, station_id);
+	}
 	ocppd_station_set_registration(ctx->host, station, registration_now(slot));
 	return 0;
 }
@@ -202,14 +251,27 @@ load_begin(struct stations *ctx, struct ocppd_error *err)
 int
 apply_unknown(struct stations *ctx, struct ocppd_error *err)
 {
-	const struct ocppd_admission admission = {
+	struct ocppd_admission admission = {
 		.struct_size = sizeof(admission),
 		.security_profile = OCPPD_PROFILE_ANY,
 		.registration = OCPPD_REG_NONE,
 	};
+	const struct boot_words nothing = { NULL, NULL, NULL };
+	struct quirk_set set;
+	int r;
 
-	return ocppd_directory_set_unknown(
-		ctx->host, ctx->conf->unknown == UNKNOWN_REJECT ? NULL : &admission, err);
+	if (ctx->conf->unknown == UNKNOWN_REJECT)
+		return ocppd_directory_set_unknown(ctx->host, NULL, err);
+	/* Profiles that match everybody. */
+	r = quirk_set_make(ctx, NULL, &nothing, &(struct own_quirks){ "", false }, &set);
+	if (r < 0)
+		return ocppd_error_set(err, r, "out of memory");
+	admission.quirks = set.items;
+	admission.quirk_count = set.count;
+	admission.flags = set.is_strict ? OCPPD_ADMIT_STRICT : 0;
+	r = ocppd_directory_set_unknown(ctx->host, &admission, err);
+	quirk_set_free(&set);
+	return r;
 }
 
 /* ---- The configuration's stations --------------------------------------------------------------
@@ -311,11 +373,61 @@ leave(struct stations *ctx, const struct record *record)
 		ctx->outstanding++;
 }
 
+static void reload_page(struct stations *ctx, const struct ocppd_value *after);
+
+static void
+on_reload_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	       const struct ocppd_error *err, void *arg)
+{
+	struct rematch *walk = arg;
+	struct stations *ctx = walk->ctx;
+	const struct ocppd_value *row = NULL;
+	bool is_stale = walk->changes != ctx->changes;
+	int r = result;
+
+	/* Of a record that is being changed, this may be the old state: once more. */
+	for (uint32_t i = 0; r >= 0 && !is_stale && i < rows->count; i++) {
+		row = rows->values + (size_t)i * rows->columns;
+		r = load_record(ctx, row);
+	}
+	if (r < 0)
+		OCPPD_ERROR(host, "station.unloaded", OCPPD_STR("err", ocppd_error_name(r)),
+			    OCPPD_STR("text", err == NULL ? NULL : err->text));
+	else if (!ctx->is_stopping && is_stale)
+		reload_page(ctx, &(struct ocppd_value){ 0 });
+	else if (!ctx->is_stopping && rows->count == PAGE)
+		reload_page(ctx, row);
+	free(walk);
+	stations_done(ctx);
+}
+
+/* The records of the database, matched with the new profiles. after: the last identity, or NULL's
+ * value: from the beginning. */
+static void
+reload_page(struct stations *ctx, const struct ocppd_value *after)
+{
+	const struct ocppd_value values[] = {
+		after->type == OCPPD_VALUE_TEXT ? *after : ocppd_value_str(""),
+		ocppd_value_int(PAGE),
+	};
+	struct rematch *walk = malloc(sizeof(*walk));
+
+	if (walk == NULL)
+		return;
+	*walk = (struct rematch){ .ctx = ctx, .changes = ctx->changes };
+	if (ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_LIST, values, 2, PAGE,
+				on_reload_page, walk) < 0)
+		free(walk);
+	else
+		ctx->outstanding++;
+}
+
 void
 load_reload(struct stations *ctx, const struct stations_conf *conf)
 {
 	struct record **old = ctx->fixed;
 	uint32_t old_count = ctx->fixed_count;
+	bool has_profiles = ctx->conf->quirk_profiles.count > 0 || conf->quirk_profiles.count > 0;
 	struct record **fixed;
 	struct ocppd_error err = { 0 };
 	uint32_t count;
@@ -335,4 +447,6 @@ load_reload(struct stations *ctx, const struct stations_conf *conf)
 	fixed_free(old, old_count);
 	if (apply_fixed(ctx, &err) < 0 || apply_unknown(ctx, &err) < 0)
 		OCPPD_ERROR(ctx->host, "station.unloaded", OCPPD_STR("text", err.text));
+	if (has_profiles)
+		reload_page(ctx, &(struct ocppd_value){ 0 });
 }

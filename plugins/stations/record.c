@@ -343,16 +343,6 @@ record_from_conf(const struct station_conf *conf, const struct record *like)
 /* ---- Into the core -----------------------------------------------------------------------------
  */
 
-static bool
-has_line(const char *const *items, uint32_t count, const char *line)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		if (strcmp(items[i], line) == 0)
-			return true;
-	}
-	return false;
-}
-
 uint32_t
 registration_now(const struct station_slot *slot)
 {
@@ -380,6 +370,9 @@ tell_slot(struct stations *ctx, const struct record *record, bool is_trusted)
 	slot->is_known = true;
 	slot->is_fixed = record->source == SOURCE_CONFIGURATION;
 	slot->is_trusted = is_trusted;
+	slot->is_strict = record->is_strict;
+	free(slot->quirks);
+	slot->quirks = record->quirks[0] == '\0' ? NULL : strdup(record->quirks);
 	if (!ocppd_station_is_connected(station))
 		ocppd_station_set_registration(ctx->host, station, registration_now(slot));
 }
@@ -389,38 +382,39 @@ record_apply(struct stations *ctx, const struct record *record, struct ocppd_err
 {
 	struct ocppd_admission admission = { .struct_size = sizeof(admission) };
 	const char **verifiers = lines_split(record->verifiers, &admission.verifier_count);
-	const char **quirks = lines_split(record->quirks, &admission.quirk_count);
 	const char **protocols = lines_split(record->protocols, &admission.protocol_count);
+	struct ocppd_station *station = ocppd_station_find(ctx->host, record->station_id);
+	const struct boot_words boot =
+		boot_words_of(station == NULL ? NULL : stations_slot(ctx, station));
+	const struct own_quirks own = { record->quirks, record->is_strict };
+	struct quirk_set set = { 0 };
 	bool is_trusted;
-	int r = OCPPD_ENOMEM;
+	int r = quirk_set_make(ctx, record->station_id, &boot, &own, &set);
 
-	if (verifiers == NULL || quirks == NULL || protocols == NULL) {
-		(void)ocppd_error_set(err, r, "out of memory");
+	if (verifiers == NULL || protocols == NULL || r < 0) {
+		r = ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 		goto out;
 	}
-	is_trusted = (has_line(quirks, admission.quirk_count, "F01") ||
-		      has_line(quirks, admission.quirk_count, "F")) &&
-		     record->registration == OCPPD_REG_ACCEPTED;
-	admission.flags = record->is_strict ? OCPPD_ADMIT_STRICT : 0;
+	is_trusted = quirk_set_has(&set, "F01") && record->registration == OCPPD_REG_ACCEPTED;
+	admission.flags = set.is_strict ? OCPPD_ADMIT_STRICT : 0;
 	admission.station_id = record->station_id;
 	admission.auth_user = record->auth_user[0] == '\0' ? NULL : record->auth_user;
 	admission.security_profile = record->security_profile;
 	admission.registration = is_trusted ? OCPPD_REG_ACCEPTED : OCPPD_REG_NONE;
 	admission.verifiers = verifiers;
 	/* Quirk A09: the hex text of a key counts only where that is asked for. */
-	if (admission.verifier_count > 1 &&
-	    !has_line(quirks, admission.quirk_count, "accept_hex_password") &&
-	    !has_line(quirks, admission.quirk_count, "accept_hex_password=true"))
+	if (admission.verifier_count > 1 && !quirk_set_flag(&set, "accept_hex_password"))
 		admission.verifier_count = 1;
-	admission.quirks = quirks;
+	admission.quirks = set.items;
+	admission.quirk_count = set.count;
 	admission.protocols = protocols;
 	r = ocppd_directory_put(ctx->host, &admission, err);
 	if (r >= 0)
 		tell_slot(ctx, record, is_trusted);
 out:
 	free(verifiers);
-	free(quirks);
 	free(protocols);
+	quirk_set_free(&set);
 	return r;
 }
 
@@ -435,6 +429,9 @@ record_withdraw(struct stations *ctx, const char *station_id)
 		return;
 	slot = stations_slot(ctx, station);
 	slot->is_known = slot->is_fixed = slot->is_trusted = false;
+	slot->is_strict = false;
+	free(slot->quirks);
+	slot->quirks = NULL;
 	slot->wanted = slot->state = OCPPD_REG_NONE;
 	ocppd_station_set_registration(ctx->host, station, OCPPD_REG_NONE);
 }

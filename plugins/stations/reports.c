@@ -117,6 +117,7 @@ on_boot_stored(struct ocppd_host *host, int result, const struct ocppd_rows *row
 		if (count > 0 && rows[0].count > 0)
 			slot->boot_count = (uint32_t)rows[0].values[0].number;
 		ocppd_station_set_registration(ctx->host, report->station, report->registration);
+		profiles_remember(ctx, report->station);
 		if (report->event != NULL)
 			ocppd_json_add_int(report->event, "bootCount", slot->boot_count);
 		report_publish(report, OCPPD_EVENT_STATION_BOOTED);
@@ -197,12 +198,14 @@ ops_boot(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	 const struct ocppd_boot *boot, ocppd_boot_fn *fn, void *arg)
 {
 	struct stations *ctx = self;
+	const struct boot_words words = { boot->vendor, boot->model, boot->firmware };
 	struct report *report = report_new(ctx, host, station, arg);
 	struct ocppd_unit *unit = NULL;
 	int r;
 
 	if (report == NULL)
 		return OCPPD_ENOMEM;
+	profiles_on_boot(ctx, station, &words);
 	report->boot_fn = fn;
 	report->registration = decide(ctx, stations_slot(ctx, station), &report->is_adopted);
 	r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);

@@ -95,6 +95,26 @@ add_connection(struct json_object *object, const struct ocppd_station *station)
 	ocppd_json_add_time(object, "lastSeen", info.last_receive_us);
 }
 
+static int
+add_count(const char *code, uint64_t count, void *counts)
+{
+	ocppd_json_add_int(counts, code, count > INT64_MAX ? INT64_MAX : (int64_t)count);
+	return 0;
+}
+
+/* House rule 6 of the quirks: by station in its record, never as a metric's label. */
+static void
+add_counts(struct json_object *object, const struct ocppd_station *station)
+{
+	struct json_object *counts = json_object_new_object();
+
+	(void)ocppd_station_quirk_each(station, add_count, counts);
+	if (json_object_object_length(counts) > 0)
+		ocppd_json_add(object, "quirkCounts", counts);
+	else
+		json_object_put(counts);
+}
+
 static void
 add_live(struct stations *ctx, struct json_object *object, const char *station_id)
 {
@@ -107,8 +127,10 @@ add_live(struct stations *ctx, struct json_object *object, const char *station_i
 			   states[registration <= OCPPD_REG_REJECTED ? registration : 0]);
 	ocppd_json_add_bool(object, "connected",
 			    station != NULL && ocppd_station_is_connected(station));
-	if (station != NULL)
-		add_connection(object, station);
+	if (station == NULL)
+		return;
+	add_connection(object, station);
+	add_counts(object, station);
 }
 
 static void

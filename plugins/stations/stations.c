@@ -188,6 +188,8 @@ slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *memory)
 
 	(void)host;
 	(void)station;
+	free(slot->boot);
+	free(slot->quirks);
 	while (slot->connectors != NULL) {
 		struct connector *next = slot->connectors->next;
 
@@ -229,6 +231,7 @@ check_item(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 {
 	const char *station_id = ocppd_node_text(item->id);
 	size_t len = station_id == NULL ? 0 : strlen(station_id);
+	char option[64];
 
 	if (len == 0 || len >= ID_SIZE || strpbrk(station_id, "/\n\r") != NULL)
 		return say_wrong(err, i, "id",
@@ -241,6 +244,9 @@ check_item(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 	    item->authorization_key == NULL)
 		return say_wrong(err, i, "security_profile",
 				 "1 and 2 need an authorization_key beside it");
+	snprintf(option, sizeof(option), "stations[%u].quirks", i);
+	if (quirks_items_check(&item->quirks, option, err) < 0)
+		return OCPPD_EINVAL;
 	return check_labels(item, i, err);
 }
 
@@ -294,6 +300,8 @@ check(const void *data, struct ocppd_error *err)
 
 	for (uint32_t i = 0; r >= 0 && i < conf->stations.count; i++)
 		r = check_item(conf_at(conf, i), i, err);
+	if (r >= 0)
+		r = profiles_check(&conf->quirk_profiles, err);
 	return r < 0 ? r : check_twins(conf, err);
 }
 
@@ -423,6 +431,12 @@ static const struct ocppd_option options[] = {
 	{ "error_history", OCPPD_CONF_INT, OCPPD_RELOADABLE,
 	  offsetof(struct stations_conf, error_history), .min = 1, .max = 100000, .def = "100",
 	  .doc = "Errors kept of each station." },
+	{ "quirk_profiles", OCPPD_CONF_SECTIONS, OCPPD_RELOADABLE,
+	  offsetof(struct stations_conf, quirk_profiles), sizeof(struct profile_conf),
+	  .max = PROFILES_MAX,
+	  .options = { profile_options, PROFILE_OPTIONS, sizeof(profile_options[0]) },
+	  .doc = "What is known of kinds of stations. All that match a station hold for it, later "
+		 "ones outweigh earlier ones, and its own `quirks` come last." },
 	{ "stations", OCPPD_CONF_SECTIONS, OCPPD_RELOADABLE,
 	  offsetof(struct stations_conf, stations), sizeof(struct station_conf), .max = 100000,
 	  .options = OCPPD_TABLE(station_options),

@@ -31,11 +31,32 @@ struct station_conf { /* an element of the option `stations` */
 	const struct ocppd_node *labels;
 };
 
+struct profile_match { /* globs, or NULL: not asked for */
+	const char *vendor;
+	const char *model;
+	const char *firmware;
+	const char *station;
+};
+
+struct profile_conf { /* an element of the option `quirk_profiles` */
+	const char *name;
+	struct profile_match match;
+	struct ocppd_strings quirks;
+	uint32_t strict; /* STRICT_* */
+	uint32_t reserved;
+};
+
+#define STRICT_UNSAID 0
+#define STRICT_TRUE 1
+#define STRICT_FALSE 2
+#define PROFILES_MAX 1000
+
 struct stations_conf {
 	uint32_t unknown; /* UNKNOWN_* */
 	uint32_t reserved;
 	int64_t error_history;
 	struct ocppd_sections stations;
+	struct ocppd_sections quirk_profiles;
 };
 
 #define UNKNOWN_REJECT 0
@@ -79,6 +100,8 @@ struct connector {
 /* With every station. */
 struct station_slot {
 	struct connector *connectors;
+	char *boot;      /* what it said of itself, see boot_words_of; NULL: nothing yet */
+	char *quirks;    /* its own list, NULL: empty */
 	int64_t seen_us; /* as stored */
 	uint32_t boot_count;
 	uint8_t wanted;        /* OCPPD_REG_* of its record */
@@ -87,6 +110,8 @@ struct station_slot {
 	bool is_fixed;         /* in the configuration */
 	bool is_trusted;       /* quirk F01: Accepted without a boot */
 	bool is_changing;      /* a PUT or DELETE is under way */
+	bool is_strict;        /* its own `strict` */
+	bool is_rematched;     /* the directory does not know its newest boot yet */
 	uint16_t keys_pending; /* stores of configuration keys under way */
 };
 
@@ -121,6 +146,7 @@ struct stations {
 	TAILQ_HEAD(keys_waits, keys_wait) keys_waits; /* GETs behind a store of keys */
 	uint32_t load_phase;
 	int slot;
+	uint32_t changes; /* of records, by operators */
 	uint32_t outstanding;
 	bool is_starting;
 	bool is_stopping;
@@ -191,7 +217,50 @@ struct json_object *record_json(const struct record *record);
 /* The registration that follows from record and last boot. */
 uint32_t registration_now(const struct station_slot *slot);
 
+/* profiles.c: quirks by what stations are */
+struct boot_words { /* borrowed; "" and NULL: not said */
+	const char *vendor;
+	const char *model;
+	const char *firmware;
+};
+struct own_quirks {
+	const char *lines;
+	bool is_strict;
+};
+/* All that holds for a station, the nearest to it last. */
+struct quirk_set {
+	const char **items; /* of the configuration, or of `own` */
+	const char **own;
+	uint32_t count;
+	bool is_strict;
+};
+struct rematch {
+	struct stations *ctx;
+	struct ocppd_station *station;
+	uint32_t changes;
+};
+#define PROFILE_OPTIONS 4
+extern const struct ocppd_option profile_options[PROFILE_OPTIONS];
+bool glob_matches(const char *pattern, const char *text);
+/* station_id may be NULL: nobody in particular. 0 or OCPPD_ENOMEM. */
+int quirk_set_make(const struct stations *ctx, const char *station_id,
+		   const struct boot_words *boot, const struct own_quirks *own,
+		   struct quirk_set *ret_set);
+void quirk_set_free(struct quirk_set *set);
+bool quirk_set_has(const struct quirk_set *set, const char *code);
+bool quirk_set_flag(const struct quirk_set *set, const char *option);
+struct boot_words boot_words_of(const struct station_slot *slot); /* NULL: nothing said */
+int boot_words_keep(struct station_slot *slot, const struct boot_words *words);
+void profiles_on_boot(struct stations *ctx, struct ocppd_station *station,
+		      const struct boot_words *boot);
+void profiles_remember(struct stations *ctx, struct ocppd_station *station);
+int profiles_check(const struct ocppd_sections *profiles, struct ocppd_error *err);
+/* option: "stations[2].quirks". */
+int quirks_items_check(const struct ocppd_strings *items, const char *option,
+		       struct ocppd_error *err);
+
 /* load.c */
+int load_record(struct stations *ctx, const struct ocppd_value *row);
 int load_begin(struct stations *ctx, struct ocppd_error *err);
 int load_fixed(struct stations *ctx, const struct stations_conf *conf, struct record ***ret_fixed,
 	       uint32_t *ret_count);

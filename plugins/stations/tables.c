@@ -47,6 +47,12 @@ const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 #define RECORD                                                                                     \
 	"station_id, registration, security_profile, verifiers, quirks, is_strict, labels, "       \
 	"auth_user, protocols, source"
+/* What it said at its last boot comes along: quirk profiles ask for it. */
+#define RECORD_AND_BOOT                                                                            \
+	"SELECT s.station_id, s.registration, s.security_profile, s.verifiers, s.quirks, "         \
+	"s.is_strict, s.labels, s.auth_user, s.protocols, s.source, t.vendor, t.model, "           \
+	"t.firmware FROM stations_station s LEFT JOIN stations_state t "                           \
+	"ON t.station_id = s.station_id"
 #define STATE                                                                                            \
 	"station_id, registered, boot_count, seen_us, boot_us, protocol, vendor, model, serial_number, " \
 	"box_serial, firmware, iccid, imsi, meter_type, meter_serial"
@@ -57,11 +63,10 @@ const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 
 const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 	[STATEMENT_LIST] = { "list",
-			     "SELECT " RECORD " FROM stations_station WHERE station_id > $1 "
-			     "ORDER BY station_id LIMIT $2",
+			     RECORD_AND_BOOT " WHERE s.station_id > $1 "
+					     "ORDER BY s.station_id LIMIT $2",
 			     OCPPD_STATEMENT_READ },
-	[STATEMENT_FIND] = { "find",
-			     "SELECT " RECORD " FROM stations_station WHERE station_id = $1",
+	[STATEMENT_FIND] = { "find", RECORD_AND_BOOT " WHERE s.station_id = $1",
 			     OCPPD_STATEMENT_READ },
 	[STATEMENT_STATES] = { "states",
 			       "SELECT " STATE " FROM stations_state WHERE station_id > $1 "
@@ -231,6 +236,8 @@ static const struct ocppd_field station_fields[] = {
 	{ "imsi", OCPPD_T_STRING },
 	{ "meterType", OCPPD_T_STRING },
 	{ "meterSerialNumber", OCPPD_T_STRING },
+	{ "quirkCounts", OCPPD_T_ANY,
+	  .doc = "an object: how often it was met with each quirk since the daemon began" },
 	{ "connectors", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
 	  .fields = OCPPD_TABLE(connector_fields) },
 };

@@ -11,6 +11,8 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include <ocppd/station.h>
+
 #include "base/buf.h"
 #include "base/text.h"
 #include "ocpp/message.h"
@@ -577,7 +579,18 @@ quirks_items_are_checked(void **state)
 		{ "D", 0 },
 		{ "all", 0 },
 		{ "ping=off", 0 },
-		{ "ping", 0 },
+		{ "ping", OCPPD_EINVAL },
+		{ "-D03", 0 },
+		{ "-D", 0 },
+		{ "-all", 0 },
+		{ "-ping=off", OCPPD_EINVAL },
+		{ "min_gap=500", 0 },
+		{ "min_gap=60001", OCPPD_EINVAL },
+		{ "min_gap", OCPPD_EINVAL },
+		{ "accept_binary=false", 0 },
+		{ "accept_binary=perhaps", OCPPD_EINVAL },
+		{ "min_gpa=500", OCPPD_EINVAL }, /* a slip of the pen */
+		{ "acme_colour=red", 0 },        /* a module's */
 		{ "D99", OCPPD_EINVAL },
 		{ "Z", OCPPD_EINVAL },
 		{ "", OCPPD_EINVAL },
@@ -615,6 +628,68 @@ quirks_section_lists_its_codes(void **state)
 	quirks_unref(quirks);
 }
 
+static void
+quirks_later_items_take_back_earlier_ones(void **state)
+{
+	static const char *const items[] = {
+		"all",
+		"-D",
+		"D03",
+		"accept_binary",
+		"accept_binary=false",
+		"naive_time_zone=+02:00",
+		"naive_time_zone=-01:30",
+	};
+	struct quirks *quirks = NULL;
+
+	(void)state;
+	assert_int_equal(quirks_new(items, COUNT(items), false, &quirks, NULL), 0);
+	assert_true(quirks_has(quirks, "C05"));
+	assert_false(quirks_has(quirks, "D01"));
+	assert_true(quirks_has(quirks, "D03"));
+	assert_null(quirks_option(quirks, "accept_binary"));
+	assert_int_equal(quirks_naive_offset_s(quirks), -5400);
+	quirks_unref(quirks);
+}
+
+static void
+quirks_codes_and_numbers_are_one_to_one(void **state)
+{
+	char code[QUIRK_CODE_SIZE];
+	int count = 0;
+
+	(void)state;
+	for (char section = 'A'; section <= 'Z'; section++) {
+		for (int number = 0; number < 100; number++) {
+			char name[8];
+			int at;
+
+			(void)snprintf(name, sizeof(name), "%c%02d", section, number);
+			at = quirks_index(name);
+			if (at < 0)
+				continue;
+			assert_int_equal(at, count++);
+			quirks_code(at, code);
+			assert_string_equal(code, name);
+		}
+	}
+	assert_in_range(count, 100, QUIRKS_COUNT);
+}
+
+static void
+quirks_check_names_the_first_bad_item(void **state)
+{
+	static const char *const items[] = { "D03", "min_gap=10", "D99", "Z" };
+	struct ocppd_error err = { 0 };
+	uint32_t bad = 99;
+
+	(void)state;
+	assert_int_equal(ocppd_quirks_check(items, 2, &bad, &err), 0);
+	assert_int_equal(ocppd_quirks_check(items, 4, &bad, &err), OCPPD_EINVAL);
+	assert_int_equal(bad, 2);
+	assert_non_null(strstr(err.text, "D99"));
+}
+
 int
 main(void)
 {
@@ -630,6 +705,9 @@ main(void)
 		cmocka_unit_test(schema_table_with_unknown_type_is_refused),
 		cmocka_unit_test(quirks_items_are_checked),
 		cmocka_unit_test(quirks_section_lists_its_codes),
+		cmocka_unit_test(quirks_later_items_take_back_earlier_ones),
+		cmocka_unit_test(quirks_codes_and_numbers_are_one_to_one),
+		cmocka_unit_test(quirks_check_names_the_first_bad_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
