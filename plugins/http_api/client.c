@@ -127,6 +127,7 @@ log_answer(struct client *client, uint32_t status)
 	const char *method = client->head.method == NULL ? "-" : client->head.method;
 	uint32_t level = OCPPD_LOG_INFO;
 
+	api_count(client->api, method, client->logged_path, status);
 	/* What changes something is asked about later; the path's own values may be secrets. */
 	if (client->logged_path == NULL || strcmp(method, "GET") == 0 || client->is_head)
 		level = OCPPD_LOG_DEBUG;

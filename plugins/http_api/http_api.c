@@ -13,10 +13,15 @@
 #include "events.h"
 #include "server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
+
+enum api_metric {
+	METRIC_REQUESTS,
+};
 
 #define DENIED_LOG_US INT64_C(10000000)
 
@@ -56,6 +61,18 @@ api_refresh(struct api *api)
 	routes_sort(&api->routes);
 	api->generation = generation;
 	return 0;
+}
+
+void
+api_count(struct api *api, const char *method, const char *route, uint32_t status)
+{
+	char text[16];
+	/* What fits no row is the asker's invention, and must not become a label. */
+	const char *const labels[] = { route != NULL ? method : "other",
+				       route != NULL ? route : "other", text, NULL };
+
+	(void)snprintf(text, sizeof(text), "%u", status);
+	(void)ocppd_metric_add(api->host, METRIC_REQUESTS, labels, 1);
 }
 
 void
@@ -526,6 +543,14 @@ static const struct ocppd_route routes[] = {
 	  .on_request = openapi_get },
 };
 
+static const char *const request_labels[] = { "method", "route", "status", NULL };
+
+static const struct ocppd_metric metrics[] = {
+	[METRIC_REQUESTS] = { "ocppd_http_requests_total",
+			      "Requests to the operator API that were answered",
+			      OCPPD_METRIC_COUNTER, .labels = request_labels },
+};
+
 OCPPD_PLUGIN = {
 	.guard = OCPPD_GUARD,
 	.name = "http_api",
@@ -535,6 +560,7 @@ OCPPD_PLUGIN = {
 	.needs = OCPPD_TABLE(needs),
 	.options = OCPPD_TABLE(options),
 	.routes = OCPPD_TABLE(routes),
+	.metrics = OCPPD_TABLE(metrics),
 	.check = check,
 	.init = init,
 	.start = start,

@@ -54,6 +54,8 @@ struct api {
 
 /* Makes routes anew if the catalogue changed. 0 or OCPPD_ENOMEM. */
 int api_refresh(struct api *api);
+/* Counts an answer. route: the row's path; NULL: of no row. */
+void api_count(struct api *api, const char *method, const char *route, uint32_t status);
 /* Logs a refusal, a few a minute. */
 void api_log_denied(struct api *api, const char *remote, const char *user, uint32_t status);
 

@@ -237,6 +237,15 @@ complete(struct storage *storage, struct job *job)
 	}
 }
 
+/* When something joins as well: a writer that is stuck reports nothing. */
+static void
+show_queues(const struct storage *storage)
+{
+	(void)ocppd_metric_set(storage->host, METRIC_QUEUE, NULL, (double)storage->live_units);
+	(void)ocppd_metric_set(storage->host, METRIC_QUERY_QUEUE, NULL,
+			       (double)storage->live_queries);
+}
+
 static void
 show_report(struct storage *storage, const struct report *report)
 {
@@ -244,8 +253,6 @@ show_report(struct storage *storage, const struct report *report)
 
 	for (uint32_t i = 0; i < report->commit_count; i++)
 		(void)ocppd_metric_observe(host, METRIC_COMMIT_SECONDS, NULL, report->commits_s[i]);
-	(void)ocppd_metric_set(host, METRIC_QUEUE, NULL, storage->live_units);
-	(void)ocppd_metric_set(host, METRIC_QUERY_QUEUE, NULL, storage->live_queries);
 	if (!report->is_changed)
 		return;
 	(void)ocppd_metric_set(host, METRIC_DATABASE_BYTES, NULL, (double)report->database_bytes);
@@ -315,6 +322,7 @@ on_ready(struct ocppd_host *host, int fd, uint32_t ready, void *arg)
 		complete(storage, job);
 		job = next;
 	}
+	show_queues(storage);
 	/* The list was not empty, so those who added to it woke nobody. */
 	if (is_more)
 		done_wake(storage);
@@ -340,6 +348,7 @@ storage_unit_new(void *self, struct ocppd_host *host, struct ocppd_unit **ret_un
 	if (unit == NULL)
 		return OCPPD_ENOMEM;
 	storage->live_units++;
+	show_queues(storage);
 	*ret_unit = unit;
 	return 0;
 }
