@@ -55,6 +55,7 @@ struct conn {
 	int64_t opened_us;
 	const char *protocol; /* the negotiated subprotocol, static or the action table's */
 	uint32_t security_profile;
+	uint32_t verifier;     /* which of the record's matched, from 1; 0: none was asked */
 	uint32_t registration; /* OCPPD_REG_* of the directory record */
 	char *station_id;      /* in the provisioned spelling; the conn's own */
 	struct quirks *quirks; /* a reference of the conn; core's view after set_quirks */

@@ -509,6 +509,7 @@ ocppd_station_connection(const struct ocppd_station *station,
 		return OCPPD_ENOTCONN;
 	info.struct_size = size;
 	info.security_profile = conn->security_profile;
+	info.verifier = conn->verifier;
 	info.connection_id = conn->id;
 	info.protocol = conn->protocol;
 	info.remote = conn->remote;

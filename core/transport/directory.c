@@ -446,22 +446,28 @@ password_digest(const struct directory *directory, const uint8_t *password, size
 	return ret_digest[0] != 0 || ret_digest[1] != 0;
 }
 
-static bool
+/* The place of the verifier that matched stands in the low bits: a reader never sees the one of
+ * another password. */
+static int64_t
 remembered(_Atomic uint64_t *slot, const uint64_t digest[2])
 {
-	return atomic_load_explicit(&slot[0], memory_order_relaxed) == digest[0] &&
-	       atomic_load_explicit(&slot[1], memory_order_relaxed) == digest[1];
+	uint64_t at = atomic_load_explicit(&slot[1], memory_order_relaxed) ^ digest[1];
+
+	if (atomic_load_explicit(&slot[0], memory_order_relaxed) != digest[0] || at >= LIST_MAX)
+		return -1;
+	return (int64_t)at;
 }
 
 static void
-remember(_Atomic uint64_t *slot, const uint64_t digest[2])
+remember(_Atomic uint64_t *slot, const uint64_t digest[2], uint64_t at)
 {
 	atomic_store_explicit(&slot[0], digest[0], memory_order_relaxed);
-	atomic_store_explicit(&slot[1], digest[1], memory_order_relaxed);
+	atomic_store_explicit(&slot[1], digest[1] ^ at, memory_order_relaxed);
 }
 
-static bool
-any_verifier_matches(const struct admission *record, const uint8_t *password, size_t len)
+/* The first that matches, or -1. */
+static int64_t
+find_match(const struct admission *record, const uint8_t *password, size_t len)
 {
 	const uint8_t *at = record->verifiers;
 
@@ -470,33 +476,36 @@ any_verifier_matches(const struct admission *record, const uint8_t *password, si
 
 		at += verifier_unpack(at, &verifier);
 		if (verifier_matches(&verifier, password, len))
-			return true;
+			return i;
 	}
 
-	return false;
+	return -1;
 }
 
-static bool
+static int64_t
 check_form(struct directory *directory, struct admission *record, const uint8_t *password,
 	   size_t len)
 {
 	uint64_t digest[2];
 	bool has_digest = password_digest(directory, password, len, digest);
+	int64_t at = has_digest ? remembered(record->matched, digest) : -1;
 
-	if (has_digest && remembered(record->matched, digest))
-		return true;
-	if (has_digest && remembered(record->failed, digest))
-		return false;
+	if (at >= 0 && at < record->verifier_count)
+		return at;
+	if (has_digest && remembered(record->failed, digest) == 0)
+		return -1;
 
-	bool is_match = any_verifier_matches(record, password, len);
-	if (has_digest)
-		remember(is_match ? record->matched : record->failed, digest);
-	return is_match;
+	at = find_match(record, password, len);
+	if (has_digest && at >= 0)
+		remember(record->matched, digest, (uint64_t)at);
+	else if (has_digest)
+		remember(record->failed, digest, 0);
+	return at;
 }
 
 enum password_form
 admission_check_password(struct directory *directory, struct admission *record,
-			 const uint8_t *password, size_t len)
+			 const uint8_t *password, size_t len, uint32_t *ret_verifier)
 {
 	uint8_t bytes[32];
 	size_t bytes_len;
@@ -506,7 +515,13 @@ admission_check_password(struct directory *directory, struct admission *record,
 		takes_hex && len >= 32 && len <= 40 &&
 		hex_decode((const char *)password, len, bytes, sizeof(bytes), &bytes_len) == 0;
 
-	if (is_hex && check_form(directory, record, bytes, bytes_len))
-		return PASSWORD_HEX;
-	return check_form(directory, record, password, len) ? PASSWORD_PLAIN : PASSWORD_WRONG;
+	int64_t at = is_hex ? check_form(directory, record, bytes, bytes_len) : -1;
+	enum password_form form = at >= 0 ? PASSWORD_HEX : PASSWORD_PLAIN;
+
+	if (at < 0)
+		at = check_form(directory, record, password, len);
+	if (at < 0)
+		return PASSWORD_WRONG;
+	*ret_verifier = (uint32_t)at;
+	return form;
 }

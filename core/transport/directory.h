@@ -58,7 +58,9 @@ enum password_form {
 
 /* Whether user is the record's (A10): its auth_user, or its identity in any case. */
 bool admission_check_user(const struct admission *record, const char *id, const char *user);
+/* ret_verifier: which of the record's verifiers it was. */
 enum password_form admission_check_password(struct directory *directory, struct admission *record,
-					    const uint8_t *password, size_t len);
+					    const uint8_t *password, size_t len,
+					    uint32_t *ret_verifier);
 
 #endif

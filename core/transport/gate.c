@@ -120,6 +120,7 @@ struct request {
 	bool has_own_user;  /* auth_user is set, and matched (A10) */
 	bool has_vain;      /* credentials that nobody asked for (A11) */
 	uint32_t profile;   /* seen */
+	uint32_t verifier;  /* which of the record's matched, from 1; 0: none was asked */
 };
 
 /* ---- Answers ----------------------------------------------------------------------------- */
@@ -354,13 +355,17 @@ check_credentials(struct request *request, struct admission *record)
 	if (basic_parse(text, &basic) < 0 || !admission_check_user(record, request->id, basic.user))
 		return &wrong_credentials;
 
-	enum password_form form =
-		admission_check_password(directory, record, basic.password, basic.password_len);
+	uint32_t verifier = 0;
+	enum password_form form = admission_check_password(directory, record, basic.password,
+							   basic.password_len, &verifier);
 	explicit_bzero(&basic, sizeof(basic));
 	explicit_bzero(text, sizeof(text));
 	request->has_hex = form == PASSWORD_HEX;
 	request->has_own_user = record->auth_user != NULL;
-	return form == PASSWORD_WRONG ? &wrong_credentials : NULL;
+	if (form == PASSWORD_WRONG)
+		return &wrong_credentials;
+	request->verifier = verifier + 1;
+	return NULL;
 }
 
 /* Exactly the name: two identities may differ in case only. */
@@ -487,6 +492,7 @@ fill_conn(struct request *request, struct admission *record, bool is_folded)
 		return OCPPD_ENOMEM;
 	session->conn.protocol = request->chosen;
 	session->conn.security_profile = request->profile;
+	session->conn.verifier = request->verifier;
 	session->conn.registration = record->registration;
 	session->conn.quirks = quirks_ref(record->quirks);
 	note_tolerated(request, record, is_folded);

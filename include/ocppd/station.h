@@ -60,6 +60,8 @@ struct ocppd_connection_info {
 	const char *remote;      /* "192.0.2.7:41234" or "[2001:db8::1]:41234" */
 	int64_t connected_us;    /* since when */
 	int64_t last_receive_us; /* the last frame of any kind; to within a second */
+	uint32_t verifier; /* which of its record's matched, from 1; 0: no password was asked */
+	uint32_t reserved;
 };
 /* 1 while a connection is open. */
 OCPPD_API int ocppd_station_is_connected(const struct ocppd_station *station);

@@ -285,24 +285,30 @@ password_forms_and_memory_as_configured(void **state)
 				       0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	struct fixture *fixture = *state;
 	struct directory *directory = fixture->core.directory;
+	char other[256];
 	char text[256];
-	const char *verifiers[] = { text };
+	const char *verifiers[] = { other, text };
 	struct ocppd_admission source = { .struct_size = sizeof(source),
 					  .station_id = "CP1",
 					  .security_profile = 1,
 					  .verifiers = verifiers,
-					  .verifier_count = 1 };
+					  .verifier_count = 2 };
 	bool is_folded;
+	uint32_t at = 0;
 
+	assert_int_equal(ocppd_verifier_make("sha256", "x", 1, other, sizeof(other)), 0);
 	assert_int_equal(ocppd_verifier_make("sha256", key, sizeof(key), text, sizeof(text)), 0);
 	assert_int_equal(ocppd_directory_put(&fixture->host, &source, NULL), 0);
 	struct admission *record = directory_find(directory, "CP1", &is_folded);
 	for (int again = 0; again < 2; again++) {
-		assert_int_equal(admission_check_password(directory, record, key, sizeof(key)),
-				 PASSWORD_PLAIN);
+		at = 9;
 		assert_int_equal(admission_check_password(directory, record, (const uint8_t *)hex,
-							  strlen(hex)),
+							  strlen(hex), &at),
 				 PASSWORD_WRONG);
+		assert_int_equal(at, 9);
+		assert_int_equal(admission_check_password(directory, record, key, sizeof(key), &at),
+				 PASSWORD_PLAIN);
+		assert_int_equal(at, 1);
 		assert_true(record->matched[0] != 0 || record->matched[1] != 0);
 	}
 	admission_unref(record);
@@ -312,9 +318,9 @@ password_forms_and_memory_as_configured(void **state)
 	assert_int_equal(ocppd_directory_put(&fixture->host, &source, NULL), 0);
 	record = directory_find(directory, "CP1", &is_folded);
 	assert_int_equal(
-		admission_check_password(directory, record, (const uint8_t *)hex, strlen(hex)),
+		admission_check_password(directory, record, (const uint8_t *)hex, strlen(hex), &at),
 		PASSWORD_HEX);
-	assert_int_equal(admission_check_password(directory, record, key, sizeof(key)),
+	assert_int_equal(admission_check_password(directory, record, key, sizeof(key), &at),
 			 PASSWORD_PLAIN);
 	admission_unref(record);
 }
