@@ -105,6 +105,8 @@ on_boot_recorded(struct ocppd_host *host, int result, uint32_t registration, voi
 	} else {
 		answer_boot(ctx, op->call, registration);
 		suspend_transactions(ctx, op->station);
+		if (registration == OCPPD_REG_ACCEPTED)
+			read_configuration(ctx, op->station);
 	}
 	free(op);
 	core16_done(ctx);
@@ -115,7 +117,7 @@ on_boot_notification(struct ocppd_host *host, struct ocppd_call *call, struct js
 		     void *arg)
 {
 	struct core16 *ctx = arg;
-	const struct ocppd_boot boot = {
+	struct ocppd_boot boot = {
 		.struct_size = sizeof(boot),
 		.has_findings = has_findings(call),
 		.protocol = ocppd_call_protocol(call),
@@ -137,6 +139,9 @@ on_boot_notification(struct ocppd_host *host, struct ocppd_call *call, struct js
 	if (op == NULL)
 		return OCPPD_ENOMEM;
 	*op = (struct boot_op){ ctx, call, ocppd_call_station(call) };
+	/* OCPP 2.0.1's word for it. */
+	if (reboot_was_asked(ctx, op->station))
+		boot.reason = "RemoteReset";
 	r = ctx->stations->boot(ctx->stations_self, host, op->station, &boot, on_boot_recorded, op);
 	if (r < 0) {
 		free(op);

@@ -18,6 +18,7 @@ struct op {
 	struct core16 *ctx;
 	struct ocppd_call *call;
 	struct json_object *req; /* counted */
+	int64_t connector_id;    /* of a start; 0: none that could be read */
 	bool has_decision;
 	struct ocppd_authorization decision; /* its texts are in parent */
 	char parent[OCPPD_TOKEN_MAX + 1];
@@ -169,6 +170,16 @@ on_authorize(struct ocppd_host *host, struct ocppd_call *call, struct json_objec
  */
 
 static void
+tell_intent(const struct op *op, const struct ocppd_tx_result *done)
+{
+	const struct intent_start start = { op->connector_id, done->transaction_id };
+	const char *tag = ocppd_json_get_str(op->req, "idTag");
+
+	if (tag != NULL)
+		intent_started(op->ctx, ocppd_call_station(op->call), tag, &start);
+}
+
+static void
 on_started(struct ocppd_host *host, int result, const struct ocppd_tx_result *done, void *arg)
 {
 	struct op *op = arg;
@@ -183,6 +194,8 @@ on_started(struct ocppd_host *host, int result, const struct ocppd_tx_result *do
 		put_id_tag_info(&json, ocppd_call_station(op->call), &op->decision,
 				done->auth_status);
 		ocppd_json_int(&json, "transactionId", done->transaction_id);
+		if (!done->is_repeat)
+			tell_intent(op, done);
 		ocppd_json_close(&json);
 		len = ocppd_json_end(&json);
 	}
@@ -216,10 +229,14 @@ start_store(struct op *op)
 	int64_t connector_id;
 	int r;
 
-	if (int_of(op->call, op->req, "connectorId", &connector_id) && connector_id > 0)
+	if (int_of(op->call, op->req, "connectorId", &connector_id) && connector_id > 0) {
 		start.place = place_of(connector_id);
-	else
+		op->connector_id = connector_id;
+	} else {
 		start.flags |= OCPPD_TX_PLACE;
+	}
+	if (intent_expects(ctx, start.station, start.token.text, op->connector_id))
+		start.flags |= OCPPD_TX_REMOTE;
 	if (!int_of(op->call, op->req, "meterStart", &start.meter_start_wh))
 		start.flags |= OCPPD_TX_METER;
 	/* Quirk G11: 0 is none. */

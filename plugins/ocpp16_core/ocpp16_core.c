@@ -16,6 +16,20 @@ core16_done(struct core16 *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+struct core16_slot *
+core16_slot(struct core16 *ctx, struct ocppd_station *station)
+{
+	return ocppd_station_slot(ctx->host, station, ctx->slot);
+}
+
+static void
+slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *memory)
+{
+	(void)host;
+	(void)station;
+	intents_free(memory);
+}
+
 static int
 init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
 {
@@ -25,6 +39,14 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	ctx->host = host;
 	ctx->conf = conf;
+	ctx->slot =
+		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct core16_slot), slot_fini);
+	if (ctx->slot < 0) {
+		int r = ctx->slot;
+
+		free(ctx);
+		return ocppd_error_set(err, r, "no room with the stations");
+	}
 	*ret_ctx = ctx;
 	return 0;
 }
@@ -51,16 +73,19 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	ctx->authorization = authorization;
 	ctx->transactions = transactions;
 	ctx->is_stopping = false;
-	return 0;
+	return data_check(ctx, err);
 }
 
 static void
 reload(struct ocppd_host *host, void *arg, const void *conf)
 {
 	struct core16 *ctx = arg;
+	struct ocppd_error err = { 0 };
 
-	(void)host;
 	ctx->conf = conf;
+	/* A module that came with a reload; the first one goes on to answer. */
+	if (data_check(ctx, &err) < 0)
+		OCPPD_ERROR(host, "data.contested", OCPPD_STR("text", err.text));
 }
 
 static int
@@ -95,12 +120,58 @@ static const struct ocppd_option options[] = {
 	{ "rejected_interval", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
 	  offsetof(struct core_conf, rejected_interval_s), .min = 10, .max = 86400, .def = "1h",
 	  .doc = "After what time a Rejected station boots again, give or take 10 percent." },
+	{ "remote_start_margin", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct core_conf, remote_start_margin_s), .min = 1, .max = 3600, .def = "60s",
+	  .doc = "How long after its ConnectionTimeOut (60 s where that was not read) a station "
+		 "that accepted a remote start is waited for." },
+	{ "data_transfer_timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE,
+	  offsetof(struct core_conf, data_transfer_timeout_ms), .min = 100, .max = 25000,
+	  .def = "10s",
+	  .doc = "A DataTransfer that its vendor's module does not answer in time is Rejected." },
+	{ "read_configuration", OCPPD_CONF_STRINGS, OCPPD_RELOADABLE,
+	  offsetof(struct core_conf, read_configuration), .max = 200,
+	  .doc = "Configuration keys that are read after an accepted boot, in portions of "
+		 "GetConfigurationMaxKeys, at most every 10 minutes; \"*\": all in one request. "
+		 "None: nothing is sent." },
 };
 
 static const struct ocppd_need needs[] = {
 	{ "ocppd.stations", .major = 1, .module = "stations" },
 	{ "ocppd.authorization", .major = 1, .module = "id_tags" },
 	{ "ocppd.transactions", .major = 1, .module = "transactions" },
+	{ "ocppd.data_transfer", .major = 1, .flags = OCPPD_OPTIONAL | OCPPD_MANY },
+};
+
+static const struct ocppd_field matched_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "messageId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "requester", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "idTag", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+};
+static const struct ocppd_field expired_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "messageId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "requester", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "idTag", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER },
+	{ "waitedSeconds", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+};
+static const struct ocppd_field unlock_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "requester", OCPPD_T_STRING, OCPPD_REQUIRED },
+};
+static const struct ocppd_topic topics[] = {
+	{ OCPPD_EVENT_REMOTE_START_MATCHED, "A transaction began that an operator asked for.",
+	  OCPPD_TABLE(matched_fields) },
+	{ OCPPD_EVENT_REMOTE_START_EXPIRED,
+	  "A station agreed to a remote start, and no transaction began in time.",
+	  OCPPD_TABLE(expired_fields) },
+	{ OCPPD_EVENT_CONNECTOR_UNLOCK, "What a station says of an attempt to unlock.",
+	  OCPPD_TABLE(unlock_fields) },
 };
 
 OCPPD_PLUGIN = {
@@ -112,6 +183,7 @@ OCPPD_PLUGIN = {
 	.needs = OCPPD_TABLE(needs),
 	.options = OCPPD_TABLE(options),
 	.actions = { core16_actions, CORE16_ACTIONS, sizeof(core16_actions[0]) },
+	.topics = OCPPD_TABLE(topics),
 	.vocabulary = { core16_words, CORE16_WORDS, sizeof(core16_words[0]) },
 	.init = init,
 	.start = start,

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * What goes to the station: GetConfiguration, RemoteStartTransaction, RemoteStopTransaction. An
- * operator's payload goes out as given; what looks wrong about it comes back as warnings.
+ * RemoteStartTransaction, RemoteStopTransaction. An operator's payload goes out as given; what
+ * looks wrong about it comes back as warnings.
  */
 #include "ocpp16_core.h"
 
 #include <json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- RemoteStartTransaction ---------------------------------------------------------------------
  */
@@ -41,6 +40,40 @@ on_remote_decided(struct ocppd_host *host, int result, const struct ocppd_author
 	core16_done(ctx);
 }
 
+static bool
+is_kind(struct json_object *profile, const char *word)
+{
+	const char *kind = ocppd_json_get_str(profile, "chargingProfileKind");
+
+	return kind != NULL && strcmp(kind, word) == 0;
+}
+
+/* The periods follow each other, and the first begins with the schedule. */
+static void
+warn_schedule(struct core16 *ctx, struct ocppd_outcall *call, struct json_object *schedule)
+{
+	struct json_object *list = ocppd_json_get(schedule, "chargingSchedulePeriod");
+	int64_t before = -1;
+
+	if (list == NULL || !json_object_is_type(list, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *period = json_object_array_get_idx(list, i);
+		int64_t start = ocppd_json_get_int(period, "startPeriod", -1);
+
+		if (i == 0 && start != 0)
+			ocppd_outcall_warn(ctx->host, call,
+					   "chargingProfile.chargingSchedule."
+					   "chargingSchedulePeriod[0].startPeriod: must be 0");
+		else if (start <= before)
+			ocppd_outcall_warn(ctx->host, call,
+					   "chargingProfile.chargingSchedule."
+					   "chargingSchedulePeriod[%zu].startPeriod: must rise",
+					   i);
+		before = start;
+	}
+}
+
 static void
 warn_profile(struct core16 *ctx, struct ocppd_outcall *call, struct json_object *profile)
 {
@@ -54,6 +87,13 @@ warn_profile(struct core16 *ctx, struct ocppd_outcall *call, struct json_object 
 	if (ocppd_json_get(profile, "transactionId") != NULL)
 		ocppd_outcall_warn(ctx->host, call,
 				   "chargingProfile.transactionId: must be absent");
+	warn_schedule(ctx, call, ocppd_json_get(profile, "chargingSchedule"));
+	if (ocppd_json_get(profile, "recurrencyKind") != NULL && !is_kind(profile, "Recurring"))
+		ocppd_outcall_warn(ctx->host, call,
+				   "chargingProfile.recurrencyKind: only with kind Recurring");
+	if (ocppd_json_get(profile, "recurrencyKind") == NULL && is_kind(profile, "Recurring"))
+		ocppd_outcall_warn(ctx->host, call,
+				   "chargingProfile.recurrencyKind: kind Recurring needs it");
 }
 
 int
@@ -80,6 +120,7 @@ prepare_remote_start(struct ocppd_host *host, struct ocppd_outcall *call, struct
 	if (op == NULL)
 		return OCPPD_ENOMEM;
 	*op = (struct remote_op){ ctx, call };
+	intent_begin(ctx, call, req);
 	r = ctx->authorization->authorize(ctx->authorization_self, host, &query, &decision,
 					  on_remote_decided, op);
 	if (r == OCPPD_PENDING) {
@@ -109,111 +150,4 @@ prepare_remote_stop(struct ocppd_host *host, struct ocppd_outcall *call, struct 
 		ocppd_outcall_warn(host, call,
 				   "transactionId: no such transaction is active at the station");
 	return 0;
-}
-
-/* ---- Secrets among the configuration keys
- * --------------------------------------------------------
- */
-
-static void
-mask_key(struct json_object *item)
-{
-	const char *key = ocppd_json_get_str(item, "key");
-
-	/* OCPP 1.6 security extension: write-only, but some stations show it. */
-	if (key != NULL && strcasecmp(key, "AuthorizationKey") == 0 &&
-	    ocppd_json_get(item, "value") != NULL)
-		ocppd_json_add_str(item, "value", OCPPD_MASK);
-}
-
-/* Of ChangeConfiguration's request and GetConfiguration's confirmation. */
-void
-mask_configuration(struct json_object *payload, uint32_t is_conf)
-{
-	struct json_object *keys = ocppd_json_get(payload, "configurationKey");
-
-	if (is_conf == 0)
-		mask_key(payload);
-	else if (keys != NULL && json_object_is_type(keys, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(keys); i++)
-			mask_key(json_object_array_get_idx(keys, i));
-}
-
-/* ---- GetConfiguration ---------------------------------------------------------------------------
- */
-
-static void
-on_keys_stored(struct ocppd_host *host, int result, void *arg)
-{
-	struct core16 *ctx = arg;
-
-	if (result < 0)
-		OCPPD_WARN(host, "keys.unstored", OCPPD_STR("err", ocppd_error_name(result)));
-	core16_done(ctx);
-}
-
-static size_t
-list_length(struct json_object *list)
-{
-	return list != NULL && json_object_is_type(list, json_type_array)
-		       ? json_object_array_length(list)
-		       : 0;
-}
-
-/* Fills keys from both lists; what has no name is left out (quirk D12). */
-static uint32_t
-collect(struct json_object *known, struct json_object *unknown, struct ocppd_station_key *keys)
-{
-	uint32_t count = 0;
-
-	for (size_t i = 0; i < list_length(known); i++) {
-		struct json_object *item = json_object_array_get_idx(known, i);
-		struct ocppd_station_key *key = &keys[count];
-
-		key->name = ocppd_json_get_str(item, "key");
-		key->value = ocppd_json_get_str(item, "value");
-		key->is_readonly = ocppd_json_get_bool(item, "readonly", 0) != 0;
-		count += key->name != NULL && key->name[0] != '\0' ? 1 : 0;
-	}
-	for (size_t i = 0; i < list_length(unknown); i++) {
-		struct json_object *item = json_object_array_get_idx(unknown, i);
-		struct ocppd_station_key *key = &keys[count];
-
-		if (!json_object_is_type(item, json_type_string))
-			continue;
-		memset(key, 0, sizeof(*key));
-		key->name = json_object_get_string(item);
-		key->is_unknown = 1;
-		count += key->name[0] != '\0' ? 1 : 0;
-	}
-	return count;
-}
-
-void
-completed_get_configuration(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
-			    struct json_object *req, struct json_object *conf, void *arg)
-{
-	struct core16 *ctx = arg;
-	struct json_object *known = ocppd_json_get(conf, "configurationKey");
-	struct json_object *unknown = ocppd_json_get(conf, "unknownKey");
-	struct ocppd_station_key *keys;
-	bool is_all = list_length(ocppd_json_get(req, "key")) == 0;
-	uint32_t count;
-	int r;
-
-	if (result != OCPPD_RES_REPLY || ctx->is_stopping)
-		return;
-	keys = calloc(list_length(known) + list_length(unknown) + 1, sizeof(*keys));
-	if (keys == NULL)
-		return;
-	count = collect(known, unknown, keys);
-	/* An answer without any key says nothing about all of them. */
-	r = ctx->stations->keys_store(ctx->stations_self, host, ocppd_outcall_station(call), keys,
-				      count, is_all && count > 0 ? OCPPD_KEYS_ALL : 0,
-				      on_keys_stored, ctx);
-	if (r == OCPPD_PENDING)
-		ctx->outstanding++;
-	else if (r < 0)
-		OCPPD_WARN(host, "keys.unstored", OCPPD_STR("err", ocppd_error_name(r)));
-	free(keys);
 }

@@ -17,6 +17,18 @@ static const char *const authorization_status[] = {
 };
 static const char *const registration_status[] = { "Accepted", "Pending", "Rejected", NULL };
 static const char *const remote_status[] = { "Accepted", "Rejected", NULL };
+static const char *const availability_type[] = { "Inoperative", "Operative", NULL };
+static const char *const availability_status[] = { "Accepted", "Rejected", "Scheduled", NULL };
+static const char *const configuration_status[] = {
+	"Accepted", "Rejected", "RebootRequired", "NotSupported", NULL,
+};
+static const char *const clear_cache_status[] = { "Accepted", "Rejected", NULL };
+static const char *const data_transfer_status[] = {
+	"Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId", NULL,
+};
+static const char *const reset_type[] = { "Hard", "Soft", NULL };
+static const char *const reset_status[] = { "Accepted", "Rejected", NULL };
+static const char *const unlock_status[] = { "Unlocked", "UnlockFailed", "NotSupported", NULL };
 static const char *const connector_status[] = {
 	"Available", "Preparing", "Charging",    "SuspendedEVSE", "SuspendedEV",
 	"Finishing", "Reserved",  "Unavailable", "Faulted",       NULL,
@@ -216,6 +228,46 @@ static const struct ocppd_field meter_req[] = {
 	{ "meterValue", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_KEY | OCPPD_LIST | OCPPD_NONEMPTY,
 	  .fields = OCPPD_TABLE(meter_value) },
 };
+static const struct ocppd_field change_availability_req[] = {
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED,
+	  .doc = "0: the station and all its connectors" },
+	{ "type", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = availability_type },
+};
+static const struct ocppd_field change_availability_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = availability_status },
+};
+static const struct ocppd_field change_configuration_req[] = {
+	{ "key", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_CI, .max = 50 },
+	{ "value", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_CI, .max = 500,
+	  .doc = "a string, for numbers and booleans, too" },
+};
+static const struct ocppd_field change_configuration_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = configuration_status },
+};
+static const struct ocppd_field clear_cache_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = clear_cache_status },
+};
+static const struct ocppd_field data_transfer_req[] = {
+	{ "vendorId", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_CI, .max = 255 },
+	{ "messageId", OCPPD_T_STRING, OCPPD_CI, .max = 50 },
+	{ "data", OCPPD_T_STRING, .doc = "text; JSON within it is a string" },
+};
+static const struct ocppd_field data_transfer_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = data_transfer_status },
+	{ "data", OCPPD_T_STRING },
+};
+static const struct ocppd_field reset_req[] = {
+	{ "type", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = reset_type },
+};
+static const struct ocppd_field reset_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = reset_status },
+};
+static const struct ocppd_field unlock_req[] = {
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED, .doc = "greater than 0" },
+};
+static const struct ocppd_field unlock_conf[] = {
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = unlock_status },
+};
 static const struct ocppd_field get_configuration_req[] = {
 	{ "key", OCPPD_T_STRING, OCPPD_LIST | OCPPD_CI, .max = 50,
 	  .doc = "absent or empty: all keys" },
@@ -258,12 +310,28 @@ const struct ocppd_action core16_actions[] = {
 	{ PROTOCOL, "StopTransaction", OCPPD_FROM_STATION,
 	  OCPPD_ACTION_KEEP | OCPPD_ACTION_ONCE | OCPPD_ACTION_PRIORITY, OCPPD_TABLE(stop_req),
 	  OCPPD_TABLE(stop_conf), .on_call = on_stop_transaction },
-	{ PROTOCOL, "GetConfiguration", OCPPD_TO_STATION, 0, OCPPD_TABLE(get_configuration_req),
-	  OCPPD_TABLE(get_configuration_conf), .completed = completed_get_configuration,
+	{ PROTOCOL, "DataTransfer", OCPPD_FROM_STATION | OCPPD_TO_STATION, OCPPD_ACTION_ONCE,
+	  OCPPD_TABLE(data_transfer_req), OCPPD_TABLE(data_transfer_conf),
+	  .on_call = on_data_transfer },
+	{ PROTOCOL, "ChangeAvailability", OCPPD_TO_STATION, 0, OCPPD_TABLE(change_availability_req),
+	  OCPPD_TABLE(change_availability_conf), .prepare = prepare_change_availability,
+	  .completed = completed_change_availability },
+	{ PROTOCOL, "ChangeConfiguration", OCPPD_TO_STATION, 0,
+	  OCPPD_TABLE(change_configuration_req), OCPPD_TABLE(change_configuration_conf),
+	  .prepare = prepare_change_configuration, .completed = completed_change_configuration,
 	  .mask = mask_configuration },
+	{ PROTOCOL, "ClearCache", OCPPD_TO_STATION, 0, .conf = OCPPD_TABLE(clear_cache_conf) },
+	{ PROTOCOL, "GetConfiguration", OCPPD_TO_STATION, 0, OCPPD_TABLE(get_configuration_req),
+	  OCPPD_TABLE(get_configuration_conf), .prepare = prepare_get_configuration,
+	  .completed = completed_get_configuration, .mask = mask_configuration },
+	{ PROTOCOL, "Reset", OCPPD_TO_STATION, 0, OCPPD_TABLE(reset_req), OCPPD_TABLE(reset_conf),
+	  .prepare = prepare_reset, .completed = completed_reset },
+	{ PROTOCOL, "UnlockConnector", OCPPD_TO_STATION, 0, OCPPD_TABLE(unlock_req),
+	  OCPPD_TABLE(unlock_conf), .prepare = prepare_unlock_connector,
+	  .completed = completed_unlock_connector },
 	{ PROTOCOL, "RemoteStartTransaction", OCPPD_TO_STATION, OCPPD_ACTION_ACCEPTED_ONLY,
-	  OCPPD_TABLE(remote_start_req), OCPPD_TABLE(remote_conf),
-	  .prepare = prepare_remote_start },
+	  OCPPD_TABLE(remote_start_req), OCPPD_TABLE(remote_conf), .prepare = prepare_remote_start,
+	  .completed = completed_remote_start },
 	{ PROTOCOL, "RemoteStopTransaction", OCPPD_TO_STATION, OCPPD_ACTION_ACCEPTED_ONLY,
 	  OCPPD_TABLE(remote_stop_req), OCPPD_TABLE(remote_conf), .prepare = prepare_remote_stop },
 };

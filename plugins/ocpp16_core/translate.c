@@ -10,6 +10,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+static char
+fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool
+text_equal(const char *a, const char *b)
+{
+	while (*a != '\0' && fold(*a) == fold(*b)) {
+		a++;
+		b++;
+	}
+	return fold(*a) == fold(*b);
+}
+
+int64_t
+number_of(const char *text, int64_t otherwise, int64_t max)
+{
+	int64_t number = 0;
+
+	if (*text == '\0')
+		return otherwise;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return otherwise;
+		number = number * 10 + (*text - '0');
+		if (number > max)
+			return max;
+	}
+	return number;
+}
+
 struct ocppd_place
 place_of(int64_t connector_id)
 {

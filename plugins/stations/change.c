@@ -170,7 +170,7 @@ merge_body(struct record *record, struct json_object *body)
 		       json_object_to_json_string_ext(labels, JSON_C_TO_STRING_PLAIN)) < 0)
 		return "out of memory";
 	if ((record->security_profile == 1 || record->security_profile == 2) &&
-	    record->verifiers[0] == '\0')
+	    !record_has_key(record))
 		return "authorizationKey: required with securityProfile 1 and 2";
 	return NULL;
 }
@@ -217,11 +217,9 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 	stations_done(ctx);
 }
 
-static int
-commit_put(struct change *change)
+int
+record_commit(struct stations *ctx, const struct record *record, ocppd_unit_fn *fn, void *arg)
 {
-	struct stations *ctx = change->ctx;
-	const struct record *record = change->after;
 	struct ocppd_unit *unit = NULL;
 	const struct ocppd_value values[] = {
 		ocppd_value_str(record->station_id),
@@ -235,7 +233,7 @@ commit_put(struct change *change)
 		ocppd_value_str(record->labels),
 		ocppd_value_str(record->auth_user),
 		ocppd_value_str(record->protocols),
-		ocppd_value_int(SOURCE_DATABASE),
+		ocppd_value_int(record->source),
 		ocppd_value_int(ocppd_now_us(ctx->host)),
 	};
 	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
@@ -247,7 +245,7 @@ commit_put(struct change *change)
 		ctx->storage->unit_free(unit);
 		return r;
 	}
-	ctx->storage->unit_commit(unit, on_put, change);
+	ctx->storage->unit_commit(unit, fn, arg);
 	return 0;
 }
 
@@ -285,7 +283,8 @@ on_put_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		say_invalid(change, own.text);
 		return;
 	}
-	r = commit_put(change);
+	change->after->source = SOURCE_DATABASE;
+	r = record_commit(ctx, change->after, on_put, change);
 	if (r < 0) {
 		restore(change);
 		change_fail(change, r, NULL);
@@ -365,6 +364,7 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 		free(slot->connectors);
 		slot->connectors = next;
 	}
+	wishes_free(slot);
 	slot->boot_count = 0;
 	OCPPD_INFO(host, "station.deleted", OCPPD_STR("station", station_id),
 		   OCPPD_STR("user", ocppd_request_user(change->request)));

@@ -17,6 +17,7 @@ enum {
 	PHASE_DIRECTORY,
 	PHASE_STATES,
 	PHASE_CONNECTORS,
+	PHASE_WISHES,
 	PHASE_DONE,
 };
 
@@ -149,6 +150,24 @@ load_connector(struct stations *ctx, const struct ocppd_value *row)
 	return 0;
 }
 
+/* Columns: station_id, evse, connector, is_operative, is_pending, requested_us */
+static int
+load_wish(struct stations *ctx, const struct ocppd_value *row)
+{
+	const struct wish wish = {
+		.place = { (int32_t)row[1].number, (int32_t)row[2].number },
+		.requested_us = row[5].number,
+		.is_operative = row[3].number != 0,
+		.is_pending = row[4].number != 0,
+	};
+	char station_id[ID_SIZE];
+	struct ocppd_station *station;
+
+	copy_value(&row[0], station_id, sizeof(station_id));
+	station = ocppd_station_find(ctx->host, station_id);
+	return station == NULL ? 0 : wish_put(stations_slot(ctx, station), &wish);
+}
+
 static int
 load_row(struct stations *ctx, const struct ocppd_value *row)
 {
@@ -157,6 +176,8 @@ load_row(struct stations *ctx, const struct ocppd_value *row)
 		return load_record(ctx, row);
 	case PHASE_STATES:
 		return load_state(ctx, row);
+	case PHASE_WISHES:
+		return load_wish(ctx, row);
 	default:
 		return load_connector(ctx, row);
 	}
@@ -216,9 +237,9 @@ on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 static int
 load_page(struct stations *ctx, const struct ocppd_value *cursor)
 {
-	static const uint32_t by_phase[] = { STATEMENT_LIST, STATEMENT_STATES,
-					     STATEMENT_CONNECTORS };
-	bool has_place = ctx->load_phase == PHASE_CONNECTORS;
+	static const uint32_t by_phase[] = { STATEMENT_LIST, STATEMENT_STATES, STATEMENT_CONNECTORS,
+					     STATEMENT_WISHES };
+	bool has_place = ctx->load_phase >= PHASE_CONNECTORS;
 	const struct ocppd_value values[] = {
 		cursor[0],
 		ocppd_value_int(PAGE),

@@ -95,7 +95,7 @@ value_dup(const struct ocppd_value *value)
 }
 
 /* Columns: station_id, registration, security_profile, verifiers, quirks, is_strict, labels,
- * auth_user, protocols, source. */
+ * auth_user, protocols, source; what follows is load_record's. */
 struct record *
 record_from_row(const struct ocppd_value *row)
 {
@@ -354,6 +354,33 @@ registration_now(const struct station_slot *slot)
 	return slot->state == OCPPD_REG_NONE ? OCPPD_REG_NONE : slot->wanted;
 }
 
+bool
+record_has_key(const struct record *record)
+{
+	return record->verifiers[0] != '\0' &&
+	       strncmp(record->verifiers, VERIFIER_GROUP, sizeof(VERIFIER_GROUP) - 1) != 0;
+}
+
+/* Leaves those that count: the first of each group and, where that is asked for (quirk A09), the
+ * hex text of the key in both cases. */
+static uint32_t
+pick_verifiers(const char **lines, uint32_t count, bool takes_hex)
+{
+	uint32_t picked = 0;
+	bool is_first = true;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (strcmp(lines[i], VERIFIER_GROUP) == 0) {
+			is_first = true;
+			continue;
+		}
+		if (is_first || takes_hex)
+			lines[picked++] = lines[i];
+		is_first = false;
+	}
+	return picked;
+}
+
 static void
 tell_slot(struct stations *ctx, const struct record *record, bool is_trusted)
 {
@@ -370,6 +397,7 @@ tell_slot(struct stations *ctx, const struct record *record, bool is_trusted)
 	slot->is_known = true;
 	slot->is_fixed = record->source == SOURCE_CONFIGURATION;
 	slot->is_trusted = is_trusted;
+	slot->offers = (uint8_t)record_offers(record);
 	slot->is_strict = record->is_strict;
 	free(slot->quirks);
 	slot->quirks = record->quirks[0] == '\0' ? NULL : strdup(record->quirks);
@@ -389,6 +417,7 @@ record_apply(struct stations *ctx, const struct record *record, struct ocppd_err
 	const struct own_quirks own = { record->quirks, record->is_strict };
 	struct quirk_set set = { 0 };
 	bool is_trusted;
+	bool takes_hex;
 	int r = quirk_set_make(ctx, record->station_id, &boot, &own, &set);
 
 	if (verifiers == NULL || protocols == NULL || r < 0) {
@@ -402,15 +431,17 @@ record_apply(struct stations *ctx, const struct record *record, struct ocppd_err
 	admission.security_profile = record->security_profile;
 	admission.registration = is_trusted ? OCPPD_REG_ACCEPTED : OCPPD_REG_NONE;
 	admission.verifiers = verifiers;
-	/* Quirk A09: the hex text of a key counts only where that is asked for. */
-	if (admission.verifier_count > 1 && !quirk_set_flag(&set, "accept_hex_password"))
-		admission.verifier_count = 1;
+	takes_hex = quirk_set_flag(&set, "accept_hex_password");
+	admission.verifier_count = pick_verifiers(verifiers, admission.verifier_count, takes_hex);
 	admission.quirks = set.items;
 	admission.quirk_count = set.count;
 	admission.protocols = protocols;
 	r = ocppd_directory_put(ctx->host, &admission, err);
 	if (r >= 0)
 		tell_slot(ctx, record, is_trusted);
+	station = ocppd_station_find(ctx->host, record->station_id);
+	if (r >= 0 && station != NULL)
+		stations_slot(ctx, station)->takes_hex = takes_hex;
 out:
 	free(verifiers);
 	free(protocols);
@@ -485,7 +516,7 @@ record_json(const struct record *record)
 			   registration_words[record->registration - 1]);
 	if (record->security_profile != OCPPD_PROFILE_ANY)
 		ocppd_json_add_int(object, "securityProfile", record->security_profile);
-	ocppd_json_add_bool(object, "hasAuthorizationKey", record->verifiers[0] != '\0');
+	ocppd_json_add_bool(object, "hasAuthorizationKey", record_has_key(record));
 	if (record->auth_user[0] != '\0')
 		ocppd_json_add_str(object, "authUser", record->auth_user);
 	ocppd_json_add(object, "quirks", lines_json(record->quirks));

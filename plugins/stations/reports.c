@@ -10,12 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_NAME_SIZE 64
+
 struct report {
 	struct stations *ctx;
 	struct ocppd_host *asker;
 	struct ocppd_station *station;
 	ocppd_boot_fn *boot_fn;
 	ocppd_recorded_fn *fn;
+	ocppd_key_fn *key_fn;
 	void *arg;
 	struct json_object *event; /* or NULL */
 	struct ocppd_place place;
@@ -400,6 +403,8 @@ ops_status(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
 	if (r >= 0)
 		r = add_status(report, unit, status);
+	if (r >= 0)
+		r = wishes_settle(ctx, unit, station, status);
 	connector = r < 0 ? NULL : connector_put(slot, place, status->status, status->error_code);
 	if (r >= 0 && connector == NULL)
 		r = OCPPD_ENOMEM;
@@ -467,20 +472,25 @@ fold(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
+static void
+fold_name(const char *name, char ret_folded[KEY_NAME_SIZE])
+{
+	size_t len = strnlen(name, KEY_NAME_SIZE - 1);
+
+	for (size_t i = 0; i < len; i++)
+		ret_folded[i] = fold(name[i]);
+	ret_folded[len] = '\0';
+}
+
 static int
 add_key(struct report *report, struct ocppd_unit *unit, const struct ocppd_station_key *key,
 	int64_t now_us)
 {
 	struct stations *ctx = report->ctx;
-	char folded[64];
-	size_t len = strlen(key->name);
+	char folded[KEY_NAME_SIZE];
 	bool is_secret;
 
-	if (len >= sizeof(folded))
-		len = sizeof(folded) - 1;
-	for (size_t i = 0; i < len; i++)
-		folded[i] = fold(key->name[i]);
-	folded[len] = '\0';
+	fold_name(key->name, folded);
 	/* Stations should not tell it; those that do must not make us keep it. */
 	is_secret = strcmp(folded, "authorizationkey") == 0;
 
@@ -535,6 +545,60 @@ ops_keys_store(void *self, struct ocppd_host *host, struct ocppd_station *statio
 	return OCPPD_PENDING;
 }
 
+static void
+on_key_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	     const struct ocppd_error *err, void *arg)
+{
+	struct report *report = arg;
+	struct stations *ctx = report->ctx;
+	struct ocppd_station_key key = { 0 };
+	char name[KEY_NAME_SIZE * 4];
+	char value[2048];
+	bool is_there = result >= 0 && rows->count > 0;
+
+	(void)host;
+	(void)err;
+	if (is_there) {
+		copy_value(&rows->values[0], name, sizeof(name));
+		copy_value(&rows->values[1], value, sizeof(value));
+		key.name = name;
+		key.value = rows->values[1].type == OCPPD_VALUE_NULL ? NULL : value;
+		key.is_readonly = rows->values[2].number != 0;
+	}
+	report->key_fn(report->asker, result, is_there ? &key : NULL, report->arg);
+	report_free(report);
+	stations_done(ctx);
+}
+
+static int
+ops_key_find(void *self, struct ocppd_host *host, struct ocppd_station *station, const char *name,
+	     ocppd_key_fn *fn, void *arg)
+{
+	struct stations *ctx = self;
+	struct report *report = report_new(ctx, host, station, arg);
+	char folded[KEY_NAME_SIZE];
+	int r;
+
+	if (report == NULL)
+		return OCPPD_ENOMEM;
+	fold_name(name, folded);
+
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)),
+		ocppd_value_str(folded),
+	};
+
+	report->key_fn = fn;
+	r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_KEY_FIND, values, 2, 1,
+				on_key_found, report);
+	if (r < 0) {
+		report_free(report);
+		return r;
+	}
+	ctx->outstanding++;
+	return OCPPD_PENDING;
+}
+
 static int
 ops_is_known(void *self, struct ocppd_host *host, const char *station_id)
 {
@@ -552,4 +616,7 @@ const struct ocppd_stations_ops stations_ops = {
 	.keys_store = ops_keys_store,
 	.connector_each = ops_connector_each,
 	.is_known = ops_is_known,
+	.key_find = ops_key_find,
+	.availability = ops_availability,
+	.password = ops_password,
 };

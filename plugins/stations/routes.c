@@ -130,6 +130,7 @@ add_live(struct stations *ctx, struct json_object *object, const char *station_i
 	if (station == NULL)
 		return;
 	add_connection(object, station);
+	wishes_json(stations_slot(ctx, station), ocppd_json_get(object, "connectors"));
 	add_counts(object, station);
 }
 
@@ -270,6 +271,7 @@ on_states(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		add_time(object, "lastBoot", &row[4]);
 		for (uint32_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 			add_text(object, keys[k], &row[6 + k]);
+		add_text(object, "bootReason", &row[15]);
 	}
 	for (uint32_t i = 0; i < page->count; i++)
 		ocppd_json_add(page->objects[i], "connectors", json_object_new_array());

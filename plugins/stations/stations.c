@@ -166,6 +166,7 @@ on_connected(struct ocppd_host *host, const struct ocppd_event *event, void *arg
 	slot = stations_slot(ctx, station);
 	if (slot->is_known && ocppd_station_registration(station) != registration_now(slot))
 		ocppd_station_set_registration(host, station, registration_now(slot));
+	password_used(ctx, station);
 }
 
 static void
@@ -190,6 +191,7 @@ slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *memory)
 	(void)station;
 	free(slot->boot);
 	free(slot->quirks);
+	wishes_free(slot);
 	while (slot->connectors != NULL) {
 		struct connector *next = slot->connectors->next;
 

@@ -16,8 +16,8 @@
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
  * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
- * change.c (PUT and DELETE), unknown.c (who was turned away), tables.c (SQL and routes),
- * stations.c (life).
+ * change.c (PUT and DELETE), password.c (its change), wishes.c (requested availability), unknown.c
+ * (who was turned away), tables.c (SQL and routes), stations.c (life).
  */
 struct station_conf { /* an element of the option `stations` */
 	const struct ocppd_node *id;
@@ -97,9 +97,19 @@ struct connector {
 	char status[];
 };
 
+/* What was asked of a place by ChangeAvailability. */
+struct wish {
+	struct wish *next; /* in order of place */
+	struct ocppd_place place;
+	int64_t requested_us;
+	bool is_operative;
+	bool is_pending; /* no report shows it yet */
+};
+
 /* With every station. */
 struct station_slot {
 	struct connector *connectors;
+	struct wish *wishes;
 	char *boot;      /* what it said of itself, see boot_words_of; NULL: nothing yet */
 	char *quirks;    /* its own list, NULL: empty */
 	int64_t seen_us; /* as stored */
@@ -109,7 +119,9 @@ struct station_slot {
 	bool is_known;         /* has a record */
 	bool is_fixed;         /* in the configuration */
 	bool is_trusted;       /* quirk F01: Accepted without a boot */
-	bool is_changing;      /* a PUT or DELETE is under way */
+	bool is_changing;      /* a PUT or DELETE, or a change of password, is under way */
+	uint8_t offers;        /* passwords offered to it, unsettled */
+	bool takes_hex;        /* quirk A09 */
 	bool is_strict;        /* its own `strict` */
 	bool is_rematched;     /* the directory does not know its newest boot yet */
 	uint16_t keys_pending; /* stores of configuration keys under way */
@@ -159,13 +171,16 @@ enum {
 	STATEMENT_STATES_RANGE,
 	STATEMENT_CONNECTORS,
 	STATEMENT_CONNECTORS_RANGE,
+	STATEMENT_WISHES,
 	STATEMENT_KEYS,
+	STATEMENT_KEY_FIND,
 	STATEMENT_PUT,
 	STATEMENT_ADOPT,
 	STATEMENT_DELETE,
 	STATEMENT_DELETE_STATE,
 	STATEMENT_DELETE_CONNECTORS,
 	STATEMENT_DELETE_ERRORS,
+	STATEMENT_DELETE_WISHES,
 	STATEMENT_DELETE_KEYS,
 	STATEMENT_BOOT,
 	STATEMENT_SEEN,
@@ -174,11 +189,13 @@ enum {
 	STATEMENT_ERROR_TRIM,
 	STATEMENT_KEY,
 	STATEMENT_KEY_TRIM,
+	STATEMENT_WISH,
+	STATEMENT_WISH_SETTLED,
 	STATEMENT_COUNT,
 };
 extern const struct ocppd_statement stations_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration stations_migrations[];
-#define STATIONS_MIGRATIONS 1
+#define STATIONS_MIGRATIONS 2
 extern const struct ocppd_route stations_routes[];
 #define STATIONS_ROUTES 6
 extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
@@ -205,6 +222,9 @@ int record_set(char **member, const char *text);
 /* Makes the verifiers of an AuthorizationKey. OCPPD_EINVAL: neither form. */
 int record_set_key(struct record *record, const char *key);
 bool key_is_valid(const char *key);
+/* The line of `verifiers` between the key and those that were offered to the station. */
+#define VERIFIER_GROUP "--"
+bool record_has_key(const struct record *record); /* one that is settled */
 /* Appends a line. 0, OCPPD_EINVAL (a line break in it), OCPPD_ENOMEM. */
 int lines_add(char **lines, const char *text);
 /* The lines as an array of pointers into a copy; free() it. NULL: out of memory. */
@@ -267,6 +287,28 @@ int load_fixed(struct stations *ctx, const struct stations_conf *conf, struct re
 void fixed_free(struct record **fixed, uint32_t count);
 void load_reload(struct stations *ctx, const struct stations_conf *conf);
 int apply_unknown(struct stations *ctx, struct ocppd_error *err);
+
+/* change.c */
+/* Writes a record down; fn runs unless the return is negative. */
+int record_commit(struct stations *ctx, const struct record *record, ocppd_unit_fn *fn, void *arg);
+
+/* password.c */
+uint32_t record_offers(const struct record *record);
+int ops_password(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		 const char *password, uint32_t step, ocppd_recorded_fn *fn, void *arg);
+/* A connection was made: with which of several passwords? */
+void password_used(struct stations *ctx, struct ocppd_station *station);
+
+/* wishes.c */
+int ops_availability(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		     const struct ocppd_availability *request, ocppd_recorded_fn *fn, void *arg);
+/* Adds or replaces; 0 or OCPPD_ENOMEM. */
+int wish_put(struct station_slot *slot, const struct wish *like);
+void wishes_free(struct station_slot *slot);
+/* A report comes in: what it shows is pending no longer. Adds to the unit. */
+int wishes_settle(struct stations *ctx, struct ocppd_unit *unit, struct ocppd_station *station,
+		  const struct ocppd_connector_status *status);
+void wishes_json(const struct station_slot *slot, struct json_object *connectors);
 
 /* reports.c: the service */
 extern const struct ocppd_stations_ops stations_ops;

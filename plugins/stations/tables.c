@@ -40,8 +40,17 @@ static const char *const migration_1[] = {
 	NULL,
 };
 
+/* What was asked of a connector by ChangeAvailability, apart from what it reports. */
+static const char *const migration_2[] = {
+	"CREATE TABLE stations_availability (station_id TEXT NOT NULL, evse BIGINT NOT NULL, "
+	"connector BIGINT NOT NULL, is_operative BIGINT NOT NULL, is_pending BIGINT NOT NULL, "
+	"requested_us BIGINT NOT NULL, PRIMARY KEY (station_id, evse, connector))",
+	NULL,
+};
+
 const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 	{ 1, 0, "stations, their state and connectors", migration_1 },
+	{ 2, 0, "requested availability", migration_2 },
 };
 
 #define RECORD                                                                                     \
@@ -55,7 +64,7 @@ const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 	"ON t.station_id = s.station_id"
 #define STATE                                                                                            \
 	"station_id, registered, boot_count, seen_us, boot_us, protocol, vendor, model, serial_number, " \
-	"box_serial, firmware, iccid, imsi, meter_type, meter_serial"
+	"box_serial, firmware, iccid, imsi, meter_type, meter_serial, boot_reason"
 #define CONNECTOR                                                                                  \
 	"station_id, evse, connector, status, error_code, time_us, received_us, raw_status, "      \
 	"raw_error_code, info, vendor_id, vendor_error_code"
@@ -87,6 +96,16 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 					 "station_id >= $1 AND station_id <= $2 "
 					 "ORDER BY station_id, evse, connector",
 					 OCPPD_STATEMENT_READ },
+	[STATEMENT_WISHES] = { "requested availability",
+			       "SELECT station_id, evse, connector, is_operative, is_pending, "
+			       "requested_us FROM stations_availability WHERE station_id > $1 "
+			       "OR (station_id = $1 AND (evse > $3 OR (evse = $3 AND "
+			       "connector > $4))) ORDER BY station_id, evse, connector LIMIT $2",
+			       OCPPD_STATEMENT_READ },
+	[STATEMENT_KEY_FIND] = { "key by name",
+				 "SELECT name, value, is_readonly FROM stations_key WHERE "
+				 "station_id = $1 AND folded = $2 AND is_unknown = 0",
+				 OCPPD_STATEMENT_READ },
 	[STATEMENT_KEYS] = { "keys",
 			     "SELECT name, value, is_readonly, is_unknown, read_us FROM "
 			     "stations_key WHERE station_id = $1 ORDER BY folded",
@@ -114,6 +133,8 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 					  "DELETE FROM stations_connector WHERE station_id = $1" },
 	[STATEMENT_DELETE_ERRORS] = { "delete errors",
 				      "DELETE FROM stations_error WHERE station_id = $1" },
+	[STATEMENT_DELETE_WISHES] = { "delete requested availability",
+				      "DELETE FROM stations_availability WHERE station_id = $1" },
 	[STATEMENT_DELETE_KEYS] = { "delete keys",
 				    "DELETE FROM stations_key WHERE station_id = $1" },
 	[STATEMENT_BOOT] = { "boot",
@@ -169,6 +190,17 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 			    "is_unknown = excluded.is_unknown, read_us = excluded.read_us" },
 	[STATEMENT_KEY_TRIM] = { "trim keys", "DELETE FROM stations_key WHERE station_id = $1 "
 					      "AND read_us < $2" },
+	[STATEMENT_WISH] = { "request availability",
+			     "INSERT INTO stations_availability (station_id, evse, connector, "
+			     "is_operative, is_pending, requested_us) "
+			     "VALUES ($1, $2, $3, $4, $5, $6) "
+			     "ON CONFLICT (station_id, evse, connector) DO UPDATE SET "
+			     "is_operative = excluded.is_operative, "
+			     "is_pending = excluded.is_pending, "
+			     "requested_us = excluded.requested_us" },
+	[STATEMENT_WISH_SETTLED] = { "settle availability",
+				     "UPDATE stations_availability SET is_pending = 0 WHERE "
+				     "station_id = $1 AND evse = $2 AND connector = $3" },
 };
 
 /* ---- Routes ------------------------------------------------------------------------------------
@@ -197,6 +229,7 @@ static const struct ocppd_field connection_fields[] = {
 	{ "securityProfile", OCPPD_T_INTEGER }, { "connectedAt", OCPPD_T_TIMESTAMP },
 	{ "connectionId", OCPPD_T_INTEGER },
 };
+static const char *const availability_words[] = { "Operative", "Inoperative", NULL };
 static const struct ocppd_field connector_fields[] = {
 	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "status", OCPPD_T_STRING },
@@ -208,6 +241,10 @@ static const struct ocppd_field connector_fields[] = {
 	{ "errorCodeReceived", OCPPD_T_STRING },
 	{ "timestamp", OCPPD_T_TIMESTAMP },
 	{ "received", OCPPD_T_TIMESTAMP },
+	{ "requestedAvailability", OCPPD_T_STRING, .one_of = availability_words,
+	  .doc = "as asked for by ChangeAvailability; status is what is reported" },
+	{ "availabilityPending", OCPPD_T_BOOLEAN, .doc = "no report shows it yet" },
+	{ "availabilityRequested", OCPPD_T_TIMESTAMP },
 };
 static const struct ocppd_field station_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
@@ -236,6 +273,7 @@ static const struct ocppd_field station_fields[] = {
 	{ "imsi", OCPPD_T_STRING },
 	{ "meterType", OCPPD_T_STRING },
 	{ "meterSerialNumber", OCPPD_T_STRING },
+	{ "bootReason", OCPPD_T_STRING, .doc = "RemoteReset: a Reset of ours came before it" },
 	{ "quirkCounts", OCPPD_T_ANY,
 	  .doc = "an object: how often it was met with each quirk since the daemon began" },
 	{ "connectors", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,

@@ -115,6 +115,8 @@ tx_json(const struct ocppd_value *row)
 		add_time(object, "startReceived", &row[TX_START_RECEIVED]);
 	}
 	add_int(object, "reservationId", &row[TX_RESERVATION]);
+	if ((flags & OCPPD_TX_REMOTE) != 0)
+		ocppd_json_add_bool(object, "remoteStart", 1);
 	if (row[TX_STOP_US].type == OCPPD_VALUE_INT)
 		add_stop(object, row);
 	ocppd_json_add_bool(object, "active", row[TX_STOP_US].type != OCPPD_VALUE_INT);

@@ -92,6 +92,8 @@ event_body(const struct start_op *op, const struct ocppd_tx_start *start)
 	ocppd_json_add_int(body, "meterStart", start->meter_start_wh);
 	if (start->reservation_id != 0)
 		ocppd_json_add_int(body, "reservationId", start->reservation_id);
+	if ((op->flags & OCPPD_TX_REMOTE) != 0)
+		ocppd_json_add_bool(body, "remoteStart", 1);
 	ocppd_json_add(body, "flags", tx_flags_json(op->flags));
 	return body;
 }

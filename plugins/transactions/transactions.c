@@ -483,6 +483,7 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "meterStart", OCPPD_T_INTEGER, .doc = "Wh" },
 	{ "startReceived", OCPPD_T_TIMESTAMP },
 	{ "reservationId", OCPPD_T_INTEGER },
+	{ "remoteStart", OCPPD_T_BOOLEAN, .doc = "a RemoteStartTransaction had asked for it" },
 	{ "stopTimestamp", OCPPD_T_TIMESTAMP, .doc = "absent while active" },
 	{ "meterStop", OCPPD_T_INTEGER, .doc = "Wh" },
 	{ "stopReason", OCPPD_T_STRING },
@@ -583,6 +584,7 @@ static const struct ocppd_field started_fields[] = {
 	{ "startTimestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
 	{ "meterStart", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "reservationId", OCPPD_T_INTEGER },
+	{ "remoteStart", OCPPD_T_BOOLEAN, .doc = "a RemoteStartTransaction had asked for it" },
 	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST },
 };
 static const struct ocppd_field updated_fields[] = {

@@ -11,6 +11,7 @@
 #include <ocppd/error.h>
 #include <ocppd/event.h>
 #include <ocppd/event/connector.h>
+#include <ocppd/event/id_tag.h>
 #include <ocppd/event/meter.h>
 #include <ocppd/event/security.h>
 #include <ocppd/event/station.h>
@@ -25,6 +26,7 @@
 #include <ocppd/service.h>
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/authorizer.h>
+#include <ocppd/service/data_transfer.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/storage.h>
 #include <ocppd/service/transactions.h>
@@ -263,7 +265,9 @@ AT(ocppd_connection_info, protocol, 16);
 AT(ocppd_connection_info, remote, 24);
 AT(ocppd_connection_info, connected_us, 32);
 AT(ocppd_connection_info, last_receive_us, 40);
-LEAST(ocppd_connection_info, 48);
+AT(ocppd_connection_info, verifier, 48);
+AT(ocppd_connection_info, reserved, 52);
+LEAST(ocppd_connection_info, 56);
 
 AT(ocppd_plugin, guard, 0);
 AT(ocppd_plugin, name, 16);
@@ -354,7 +358,19 @@ LEAST(ocppd_authorization, 40);
 AT(ocppd_authorization_ops, struct_size, 0);
 AT(ocppd_authorization_ops, reserved, 4);
 AT(ocppd_authorization_ops, authorize, 8);
-LEAST(ocppd_authorization_ops, 16);
+AT(ocppd_authorization_ops, tags, 16);
+LEAST(ocppd_authorization_ops, 24);
+
+AT(ocppd_tag_info, struct_size, 0);
+AT(ocppd_tag_info, status, 4);
+AT(ocppd_tag_info, has_expiry, 8);
+AT(ocppd_tag_info, max_active, 12);
+AT(ocppd_tag_info, expiry_us, 16);
+AT(ocppd_tag_info, token, 24);
+AT(ocppd_tag_info, presented, 32);
+AT(ocppd_tag_info, parent, 40);
+AT(ocppd_tag_info, type, 48);
+LEAST(ocppd_tag_info, 56);
 
 AT(ocppd_authorizer_ops, struct_size, 0);
 AT(ocppd_authorizer_ops, reserved, 4);
@@ -419,7 +435,37 @@ AT(ocppd_stations_ops, status, 16);
 AT(ocppd_stations_ops, keys_store, 24);
 AT(ocppd_stations_ops, connector_each, 32);
 AT(ocppd_stations_ops, is_known, 40);
-LEAST(ocppd_stations_ops, 48);
+AT(ocppd_stations_ops, key_find, 48);
+AT(ocppd_stations_ops, availability, 56);
+AT(ocppd_stations_ops, password, 64);
+LEAST(ocppd_stations_ops, 72);
+
+AT(ocppd_availability, struct_size, 0);
+AT(ocppd_availability, is_operative, 4);
+AT(ocppd_availability, is_scheduled, 8);
+AT(ocppd_availability, place, 12);
+LEAST(ocppd_availability, 20);
+
+AT(ocppd_data_message, struct_size, 0);
+AT(ocppd_data_message, reserved, 4);
+AT(ocppd_data_message, station, 8);
+AT(ocppd_data_message, vendor_id, 16);
+AT(ocppd_data_message, message_id, 24);
+AT(ocppd_data_message, data, 32);
+AT(ocppd_data_message, deadline_mono_us, 40);
+LEAST(ocppd_data_message, 48);
+
+AT(ocppd_data_answer, struct_size, 0);
+AT(ocppd_data_answer, status, 4);
+AT(ocppd_data_answer, data, 8);
+LEAST(ocppd_data_answer, 16);
+
+AT(ocppd_data_transfer_ops, struct_size, 0);
+AT(ocppd_data_transfer_ops, reserved, 4);
+AT(ocppd_data_transfer_ops, vendor_id, 8);
+AT(ocppd_data_transfer_ops, message_id, 16);
+AT(ocppd_data_transfer_ops, handle, 24);
+LEAST(ocppd_data_transfer_ops, 32);
 
 AT(ocppd_tx_start, struct_size, 0);
 AT(ocppd_tx_start, flags, 4);

@@ -9,11 +9,10 @@
  */
 
 /* {transactionId, stationId, connectorId, idTag, status, startTimestamp, meterStart,
- *  reservationId?, flags: [word]} */
+ *  reservationId?, remoteStart?, flags: [word]} */
 #define OCPPD_EVENT_TRANSACTION_STARTED "transaction.started"
 
-/* Flags of a transaction under way changed (stale, suspended): {transactionId, stationId,
- *  connectorId, idTag, flags: [word]} */
+/* A transaction became stale, went on after all, or its energy was judged anew: all members. */
 #define OCPPD_EVENT_TRANSACTION_UPDATED "transaction.updated"
 
 /* {transactionId, stationId, connectorId?, idTag?, startTimestamp?, meterStart?,

@@ -79,6 +79,25 @@ struct ocppd_station_key {
 	uint32_t is_unknown; /* 1: asked for, and not known to the station */
 };
 
+/* A configuration key as last read; key is NULL where it was never read or the station does not
+ * know it, or with a negative result. Borrowed until the return. */
+typedef void ocppd_key_fn(struct ocppd_host *host, int result, const struct ocppd_station_key *key,
+			  void *arg);
+
+/* What an operator asked for by a change of availability, and the station agreed to. */
+struct ocppd_availability {
+	uint32_t struct_size;
+	uint32_t is_operative;
+	uint32_t is_scheduled; /* 1: takes effect when a transaction ends; pending until reported */
+	struct ocppd_place place; /* 0, 0: the station and all of its connectors */
+};
+
+/* Steps of a change of password. The old and the offered one are both good until it is settled, or
+ * until a connection shows which of them the station has. */
+#define OCPPD_PASSWORD_OFFER 1    /* it will be sent */
+#define OCPPD_PASSWORD_ACCEPTED 2 /* only the offered one from now on */
+#define OCPPD_PASSWORD_REFUSED 3  /* the offered one is forgotten */
+
 #define OCPPD_KEYS_ALL 0x1u /* all there are: what is stored and not among them is forgotten */
 
 /* A connector as last reported; texts are borrowed until the current callback ends. */
@@ -129,6 +148,27 @@ struct ocppd_stations_ops {
 	 * operator's command to it is answered with "not connected", not with "unknown station".
 	 */
 	int (*is_known)(void *self, struct ocppd_host *host, const char *station_id);
+
+	/* One configuration key, named in any case. Never returns 0. */
+	int (*key_find)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			const char *name, ocppd_key_fn *fn, void *arg);
+
+	/*
+	 * A requested availability, kept apart from what is reported. It supersedes an earlier
+	 * request for the same place; one for the whole station supersedes all.
+	 */
+	int (*availability)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			    const struct ocppd_availability *request, ocppd_recorded_fn *fn,
+			    void *arg);
+
+	/*
+	 * A step (OCPPD_PASSWORD_*) in the change of a station's password. The next handshake sees
+	 * it, whether or not it is durable yet. OCPPD_EINVAL: neither 32 to 40 hex digits nor 16 to
+	 * 20 bytes of text; OCPPD_ECONFLICT: its record stands in the configuration file, or is
+	 * being changed; OCPPD_ENOENT: it has no record, or nothing was offered.
+	 */
+	int (*password)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			const char *password, uint32_t step, ocppd_recorded_fn *fn, void *arg);
 };
 
 OCPPD_END_DECLS

@@ -42,6 +42,7 @@ struct ocppd_unit;
 #define OCPPD_TX_STOP_TOKEN 0x0400u   /* stop-token: stopped by an unrelated token (G10) */
 #define OCPPD_TX_DIFFERS 0x0800u      /* differs: a repeated stop said something else */
 #define OCPPD_TX_PLACE 0x1000u        /* place: a connector that cannot be */
+#define OCPPD_TX_REMOTE 0x10000u      /* nothing odd: an operator asked for it, `remoteStart` */
 
 struct ocppd_tx_start {
 	uint32_t struct_size;
