@@ -399,11 +399,12 @@ int
 frames_resize(struct ocpp *ocpp, int64_t bytes)
 {
 	struct frames *frames = &ocpp->frames;
-	uint64_t size = bytes <= 0 ? 0 : (uint64_t)bytes / ALIGN * ALIGN;
+	uint64_t size = bytes <= 0 ? 0 : (uint64_t)bytes;
 	char *ring = NULL;
 
 	if (size > 0 && size < FRAMES_RING_MIN)
 		size = FRAMES_RING_MIN;
+	size -= size % ALIGN;
 	if (size == frames->size)
 		return 0;
 	if (size > 0) {

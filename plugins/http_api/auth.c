@@ -130,15 +130,20 @@ token_fill(struct token *token, const struct token_conf *conf)
 }
 
 struct auth *
-auth_new(const struct ocppd_sections *tokens)
+auth_new(const struct ocppd_sections *tokens, const struct token_conf *made, uint32_t made_count)
 {
-	struct auth *auth = calloc(1, sizeof(*auth) + tokens->count * sizeof(struct token));
+	uint32_t count = tokens->count + made_count;
+	struct auth *auth = calloc(1, sizeof(*auth) + count * sizeof(struct token));
 
 	if (auth == NULL)
 		return NULL;
 
-	for (uint32_t i = 0; i < tokens->count; i++) {
-		if (token_fill(&auth->tokens[i], ROW_AT(*tokens, i)) < 0) {
+	for (uint32_t i = 0; i < count; i++) {
+		const struct token_conf *conf = &made[i - tokens->count];
+
+		if (i < tokens->count)
+			conf = ROW_AT(*tokens, i);
+		if (token_fill(&auth->tokens[i], conf) < 0) {
 			auth_free(auth);
 			return NULL;
 		}

@@ -31,7 +31,9 @@ struct auth_peer {
 
 /* Cross checks of the option: names once, tokens long enough. */
 int auth_check(const struct ocppd_sections *tokens, struct ocppd_error *err);
-struct auth *auth_new(const struct ocppd_sections *tokens);
+/* made: those of the run time, their tokens hashed. */
+struct auth *auth_new(const struct ocppd_sections *tokens, const struct token_conf *made,
+		      uint32_t made_count);
 void auth_free(struct auth *auth);
 uint32_t auth_count(const struct auth *auth);
 /* The holder of a token. 0, or OCPPD_EDENIED. Takes the same time whatever the token. */

@@ -8,8 +8,10 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
+#include "command.h"
 #include "http_api.h"
 #include "problem.h"
+#include "queue.h"
 
 #include <string.h>
 
@@ -34,30 +36,28 @@ on_action(const struct ocppd_action *action, const char *owner, void *arg)
 	return search->is_found ? 1 : 0;
 }
 
-static void
-fail_unsupported(struct ocppd_host *host, struct ocppd_request *request, const char *action)
+static uint32_t
+say_unsupported(struct problem *problem, const char *action)
 {
-	ocppd_request_problem(host, request, 501, "unknown-action",
-			      "no loaded module offers the action %.60s to this station", action);
+	return problem_set(problem, 501, "unknown-action",
+			   "no loaded module offers the action %.60s to this station", action);
 }
 
-static void
-fail_not_connected(struct ocppd_host *host, struct ocppd_request *request, const char *station_id)
+static uint32_t
+say_not_connected(struct ocppd_host *host, struct problem *problem, const char *station_id,
+		  const char *action)
 {
-	struct action_search search = { .name = ocppd_request_param(request, "Action") };
+	struct action_search search = { .name = action };
 
 	(void)ocppd_action_each(host, on_action, &search);
-	if (!search.is_found) {
-		fail_unsupported(host, request, search.name);
-		return;
-	}
-	ocppd_request_problem(host, request, 409, "not-connected", "station %.60s is not connected",
-			      station_id);
+	if (!search.is_found)
+		return say_unsupported(problem, action);
+	return problem_set(problem, 409, "not-connected", "station %.60s is not connected",
+			   station_id);
 }
 
-/* A station that the core did not see since it began may still be on record. */
-static bool
-is_known(struct ocppd_host *host, const char *station_id)
+bool
+station_is_known(struct ocppd_host *host, const char *station_id)
 {
 	const struct ocppd_stations_ops *stations;
 	const void *ops = NULL;
@@ -190,65 +190,119 @@ describe(const struct ocppd_outcall *call, uint32_t result, struct problem *prob
 	}
 }
 
+struct json_object *
+command_result(const struct ocppd_outcall *call, uint32_t result, struct json_object *conf,
+	       uint32_t *ret_status)
+{
+	struct problem problem = { .status = 200 };
+	const char *word;
+
+	*ret_status = 200;
+	if (result == OCPPD_RES_REPLY)
+		return confirmed_result(call, conf);
+	word = describe(call, result, &problem);
+	*ret_status = problem.status;
+	return problem_result(&problem, word, call);
+}
+
 static void
 on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	  struct json_object *conf, void *arg)
 {
 	struct ocppd_request *request = pending_end(arg);
 	struct json_object *body;
-	struct problem problem = { .status = 200 };
+	uint32_t status = 200;
 
 	if (request == NULL)
 		return;
-	if (result == OCPPD_RES_REPLY) {
-		body = confirmed_result(call, conf);
-	} else {
-		const char *word = describe(call, result, &problem);
-
-		body = problem_result(&problem, word, call);
-	}
+	body = command_result(call, result, conf, &status);
 	if (body == NULL) {
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 		return;
 	}
-	ocppd_request_reply(host, request, problem.status, body);
+	ocppd_request_reply(host, request, status, body);
 }
 
 /* ---- The request --------------------------------------------------------------------------- */
 
-static void
-fail_send(struct ocppd_host *host, struct ocppd_request *request, int result,
-	  const struct ocppd_error *err)
+uint32_t
+command_refusal(struct ocppd_host *host, const char *station_id, const char *action, int result,
+		const struct ocppd_error *err, struct problem *problem)
 {
-	const char *station_id = ocppd_request_param(request, "stationId");
 	const char *why = err->text[0] != '\0' ? err->text : ocppd_strerror(result);
 
 	switch (result) {
 	case OCPPD_EINVAL:
-		ocppd_request_problem(host, request, 400, "invalid-payload", "%s", why);
-		return;
+		return problem_set(problem, 400, "invalid-payload", "%s", why);
 	case OCPPD_ENOTSUP:
-		fail_unsupported(host, request, ocppd_request_param(request, "Action"));
-		return;
+		return say_unsupported(problem, action);
 	case OCPPD_ENOTCONN:
-		fail_not_connected(host, request, station_id);
-		return;
+		return say_not_connected(host, problem, station_id, action);
+	case OCPPD_ENOENT:
+		return problem_set(problem, 404, "unknown-station", "station %.60s is not known",
+				   station_id);
 	case OCPPD_ESTATE:
-		ocppd_request_problem(host, request, 409, "forbidden-state",
-				      "station %.60s may not get this in its present registration",
-				      station_id);
-		return;
+		return problem_set(problem, 409, "forbidden-state",
+				   "station %.60s may not get this in its present registration",
+				   station_id);
 	case OCPPD_EREFUSED:
-		ocppd_request_problem(host, request, 422, "refused", "not sent: %s", why);
-		return;
+		return problem_set(problem, 422, "refused", "not sent: %s", why);
 	case OCPPD_EBUSY:
-		ocppd_request_problem(host, request, 503, "queue-full",
-				      "too many commands wait for station %.60s", station_id);
-		return;
+		return problem_set(problem, 503, "queue-full",
+				   "too many commands wait for station %.60s", station_id);
 	default:
-		ocppd_request_fail(host, request, result, err);
-		return;
+		return problem_set(problem, 503, "unavailable", "%s", why);
 	}
+}
+
+struct action_check {
+	const char *name;
+	struct json_object *payload;
+	struct ocppd_error *err;
+	int result;
+	bool is_found;
+};
+
+static int
+on_action_check(const struct ocppd_action *action, const char *owner, void *arg)
+{
+	struct action_check *check = arg;
+	struct ocppd_fields fields;
+	int r;
+
+	(void)owner;
+	if ((action->direction & OCPPD_TO_STATION) == 0 || strcmp(action->name, check->name) != 0)
+		return 0;
+	fields.rows.items = action->req.items;
+	fields.rows.count = action->req.count;
+	fields.rows.stride = action->req.stride;
+	r = ocppd_payload_check(&fields, check->payload, check->err);
+	/* One protocol that takes it is enough: which it will be is the station's choice. */
+	if (!check->is_found || r == 0)
+		check->result = r;
+	check->is_found = true;
+	return r == 0 ? 1 : 0;
+}
+
+int
+command_check(struct ocppd_host *host, const char *action, struct json_object *payload,
+	      struct ocppd_error *err)
+{
+	struct action_check check = { .name = action, .payload = payload, .err = err };
+
+	(void)ocppd_action_each(host, on_action_check, &check);
+	return check.is_found ? check.result : OCPPD_ENOTSUP;
+}
+
+static void
+answer_refusal(struct ocppd_host *host, struct ocppd_request *request, int result,
+	       const struct ocppd_error *err)
+{
+	struct problem problem;
+
+	(void)command_refusal(host, ocppd_request_param(request, "stationId"),
+			      ocppd_request_param(request, "Action"), result, err, &problem);
+	ocppd_request_problem(host, request, problem.status, problem.kind, "%s", problem.detail);
 }
 
 void
@@ -256,18 +310,22 @@ command_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const char *station_id = ocppd_request_param(request, "stationId");
 	const char *checks = ocppd_request_query(request, "checks");
+	int64_t queue_s = ocppd_request_query_int(request, "queue", 0);
 	struct ocppd_station *station = ocppd_station_find(host, station_id);
 	struct ocppd_call_request call = { .struct_size = sizeof(call), .station = station };
 	struct ocppd_error err = { 0 };
 	struct pending *pending;
 	int r;
 
-	if (station == NULL) {
-		if (is_known(host, station_id))
-			fail_not_connected(host, request, station_id);
+	if (station == NULL && !station_is_known(host, station_id)) {
+		answer_refusal(host, request, OCPPD_ENOENT, &err);
+		return;
+	}
+	if (station == NULL || !ocppd_station_is_connected(station)) {
+		if (queue_s > 0)
+			queue_post(ctx, request, queue_s);
 		else
-			ocppd_request_problem(host, request, 404, "unknown-station",
-					      "station %.60s is not known", station_id);
+			answer_refusal(host, request, OCPPD_ENOTCONN, &err);
 		return;
 	}
 	pending = pending_new(ctx, request);
@@ -285,6 +343,6 @@ command_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	r = ocppd_call_send(host, &call, on_result, pending, &err);
 	if (r < 0) {
 		(void)pending_end(pending);
-		fail_send(host, request, r, &err);
+		answer_refusal(host, request, r, &err);
 	}
 }

@@ -10,9 +10,11 @@
  */
 #include "events.h"
 
+#include <ocppd/frame.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "frames.h"
 #include "http_api.h"
 
 #include <stdio.h>
@@ -24,6 +26,8 @@
 
 #define KEEPALIVE_MS 15000
 #define PATTERN_MAX 512
+#define FRAMES_EVERY_MS 100
+#define FRAMES_A_TURN 500 /* of one follower; who wants more falls behind, and is told */
 
 struct entry {
 	uint64_t sequence; /* 0: empty */
@@ -38,6 +42,10 @@ struct follower {
 	struct ocppd_request *request;
 	uint64_t next; /* number of entries ever added that it has seen */
 	bool is_blocked;
+	bool wants_frames;
+	struct ocppd_frame_cursor frames;
+	uint64_t frame_seen;  /* its sequence */
+	uint32_t frames_left; /* of this turn */
 	char types[PATTERN_MAX];
 	char station_id[4 * OCPPD_STATION_ID_MAX + 1];
 };
@@ -46,6 +54,8 @@ struct events {
 	struct ocppd_host *host;
 	struct ocppd_subscription *subscription;
 	struct ocppd_timer *keepalive;
+	struct ocppd_timer *frames_timer;
+	uint32_t frame_followers;
 	struct entry *ring;
 	uint64_t size;
 	uint64_t added; /* entries ever added; the newest is number `added` */
@@ -123,6 +133,8 @@ follower_free(struct follower *follower)
 {
 	LIST_REMOVE(follower, link);
 	follower->events->count--;
+	if (follower->wants_frames)
+		follower->events->frame_followers--;
 	free(follower);
 }
 
@@ -254,6 +266,86 @@ on_event(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 	}
 }
 
+/* ---- Frames -------------------------------------------------------------------------------- */
+
+/* Frames missed are told, too, by a `gap` that says so. */
+static int
+tell_frame_gap(struct follower *follower, uint64_t missed)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), "event: gap\ndata: {\"missedFrames\":%llu}\n\n",
+		       (unsigned long long)missed);
+	return follower_write(follower, text);
+}
+
+static int
+follower_write_frame(struct follower *follower, const struct ocppd_frame *frame)
+{
+	struct json_object *tree = frame_json(frame);
+	char *text = NULL;
+	int r = OCPPD_ENOMEM;
+
+	if (tree == NULL)
+		return r;
+	if (asprintf(&text, "event: frame\ndata: %s\n\n",
+		     json_object_to_json_string_ext(
+			     tree, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)) < 0)
+		text = NULL;
+	(void)json_object_put(tree);
+	if (text != NULL)
+		r = follower_write(follower, text);
+	free(text);
+	return r;
+}
+
+/* Another value than 0 ends the turn; OCPPD_EGONE: the follower is no more. */
+static int
+on_frame(const struct ocppd_frame *frame, void *arg)
+{
+	struct follower *follower = arg;
+	uint64_t missed = frame->sequence - follower->frame_seen - 1;
+	int r;
+
+	if (follower->frames_left-- == 0)
+		return OCPPD_EBUSY;
+	if (missed > 0) {
+		r = tell_frame_gap(follower, missed);
+		if (r < 0)
+			return r;
+		follower->frame_seen = frame->sequence - 1;
+	}
+	if (follower->station_id[0] != '\0' && strcmp(follower->station_id, frame->station_id) != 0)
+		r = 0;
+	else
+		r = follower_write_frame(follower, frame);
+	if (r == 0)
+		follower->frame_seen = frame->sequence;
+	return r;
+}
+
+static void
+on_frames_due(struct ocppd_host *host, void *arg)
+{
+	struct events *events = arg;
+	struct follower *follower = LIST_FIRST(&events->followers);
+
+	while (follower != NULL) {
+		struct follower *next = LIST_NEXT(follower, link);
+		/* The walk moves its cursor after each frame, when the follower may be gone. */
+		struct ocppd_frame_cursor cursor = follower->frames;
+
+		if (follower->wants_frames && !follower->is_blocked) {
+			follower->frames_left = FRAMES_A_TURN;
+			if (ocppd_frames_follow(host, &cursor, on_frame, follower) != OCPPD_EGONE)
+				follower->frames = cursor;
+		}
+		follower = next;
+	}
+	if (events->frame_followers > 0)
+		ocppd_timer_set(events->frames_timer, FRAMES_EVERY_MS);
+}
+
 /* A comment now and then, so that proxies keep the stream and dead peers are found. */
 static void
 on_keepalive(struct ocppd_host *host, void *arg)
@@ -341,6 +433,13 @@ follower_new(struct events *events, struct ocppd_request *request)
 		       station_id == NULL ? "" : station_id);
 	LIST_INSERT_HEAD(&events->followers, follower, link);
 	events->count++;
+	if (ocppd_request_query_int(request, "frames", 0) == 0)
+		return follower;
+	follower->wants_frames = true;
+	ocppd_frames_end(events->host, &follower->frames);
+	follower->frame_seen = follower->frames.sequence;
+	if (events->frame_followers++ == 0)
+		ocppd_timer_set(events->frames_timer, FRAMES_EVERY_MS);
 	return follower;
 }
 
@@ -416,7 +515,8 @@ int
 events_start(struct events *events)
 {
 	events->keepalive = ocppd_timer_new(events->host, on_keepalive, events);
-	if (events->keepalive == NULL)
+	events->frames_timer = ocppd_timer_new(events->host, on_frames_due, events);
+	if (events->keepalive == NULL || events->frames_timer == NULL)
 		return OCPPD_ENOMEM;
 	ocppd_timer_set(events->keepalive, KEEPALIVE_MS);
 	return 0;
@@ -436,5 +536,7 @@ events_stop(struct events *events)
 		ocppd_event_unsubscribe(events->subscription);
 	events->subscription = NULL;
 	ocppd_timer_free(events->keepalive);
+	ocppd_timer_free(events->frames_timer);
 	events->keepalive = NULL;
+	events->frames_timer = NULL;
 }

@@ -11,7 +11,12 @@
 #include <ocppd/service/stations.h>
 
 #include "events.h"
+#include "jobs.h"
+#include "queue.h"
 #include "server.h"
+#include "store.h"
+#include "tables.h"
+#include "tokens.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +29,7 @@ enum api_metric {
 };
 
 #define DENIED_LOG_US INT64_C(10000000)
+#define ROWS_MAX 100000
 
 /* ---- Shared helpers ------------------------------------------------------------------------ */
 
@@ -156,6 +162,9 @@ shutdown_api(struct ocppd_host *host, void *ctx)
 		api->server->timers_are_gone = true;
 	server_free(api->server);
 	events_free(api->events);
+	jobs_free(api->jobs);
+	queue_free(api->queue);
+	tokens_free(api->tokens);
 	while (!LIST_EMPTY(&api->pending))
 		(void)pending_end(LIST_FIRST(&api->pending));
 	routes_fini(&api->routes);
@@ -177,9 +186,13 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	api->host = host;
 	api->conf = conf;
 	LIST_INIT(&api->pending);
-	api->auth = auth_new(&api->conf->tokens);
+	api->auth = auth_new(&api->conf->tokens, NULL, 0);
 	api->events = events_new(host, api->conf->event_history);
-	if (api->auth == NULL || api->events == NULL) {
+	api->jobs = jobs_new(api);
+	api->queue = queue_new(api);
+	api->tokens = tokens_new(api);
+	if (api->auth == NULL || api->events == NULL || api->jobs == NULL || api->queue == NULL ||
+	    api->tokens == NULL) {
 		shutdown_api(host, api);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
@@ -205,48 +218,120 @@ on_stop_end(struct ocppd_host *host, void *arg)
 	ocppd_stopped(host);
 }
 
-static int
-start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
+static void
+undo_start(struct api *api)
 {
-	struct api *api = ctx;
-	int r;
+	jobs_stop(api->jobs);
+	queue_stop(api->queue);
+	events_stop(api->events);
+	server_free(api->server);
+	api->server = NULL;
+	ocppd_timer_free(api->stop_timer);
+	api->stop_timer = NULL;
+}
 
-	api->server = server_new(api);
-	api->stop_timer = ocppd_timer_new(host, on_stop_end, api);
-	if (api->server == NULL || api->stop_timer == NULL) {
-		r = ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
-		goto out;
-	}
-	r = events_start(api->events);
+/* All is read: on air. Undoes the start on failure. */
+static int
+open_up(struct api *api, struct ocppd_error *err)
+{
+	int r = events_start(api->events);
+
+	if (r == 0)
+		r = queue_start(api->queue);
+	if (r == 0)
+		r = jobs_start(api->jobs);
+	if (r == 0)
+		r = tokens_apply(api->tokens);
 	if (r < 0)
 		(void)ocppd_error_set(err, r, "out of memory");
 	else
 		r = server_open(api->server, err);
-out:
-	if (r < 0) {
-		events_stop(api->events);
-		server_free(api->server);
-		api->server = NULL;
-		ocppd_timer_free(api->stop_timer);
-		api->stop_timer = NULL;
-	}
+	if (r < 0)
+		undo_start(api);
 	return r;
+}
+
+static void
+finish_start(struct api *api, int result, const struct ocppd_error *why)
+{
+	struct ocppd_error err = { 0 };
+
+	api->is_starting = false;
+	if (result < 0) {
+		(void)ocppd_error_set(&err, result, "%s",
+				      why != NULL && why->text[0] != '\0' ? why->text
+									  : ocppd_strerror(result));
+		undo_start(api);
+	} else if (open_up(api, &err) == 0) {
+		ocppd_started(api->host, NULL);
+		return;
+	}
+	ocppd_started(api->host, &err);
+}
+
+static void
+on_queue(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	 const struct ocppd_error *err, void *arg)
+{
+	struct api *api = arg;
+
+	(void)host;
+	if (result == 0)
+		result = queue_load(api->queue, rows);
+	finish_start(api, result, err);
+}
+
+static void
+on_tokens(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	  const struct ocppd_error *err, void *arg)
+{
+	struct api *api = arg;
+
+	if (result == 0)
+		result = tokens_load(api->tokens, rows);
+	if (result == 0)
+		result = api->storage->query(api->storage_self, host, STATEMENT_QUEUE_LIST, NULL, 0,
+					     ROWS_MAX, on_queue, api);
+	if (result < 0)
+		finish_start(api, result, err);
+}
+
+static int
+start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
+{
+	struct api *api = ctx;
+	const void *ops = NULL;
+	int r;
+
+	api->storage = NULL;
+	if (ocppd_service_get(host, "ocppd.storage", 1, 0, &ops, &api->storage_self) == 0)
+		api->storage = ops;
+	api->server = server_new(api);
+	api->stop_timer = ocppd_timer_new(host, on_stop_end, api);
+	if (api->server == NULL || api->stop_timer == NULL) {
+		undo_start(api);
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	}
+	if (api->storage == NULL)
+		return open_up(api, err);
+	r = api->storage->query(api->storage_self, host, STATEMENT_TOKEN_LIST, NULL, 0, ROWS_MAX,
+				on_tokens, api);
+	if (r < 0) {
+		undo_start(api);
+		return ocppd_error_set(err, r, "the tokens cannot be read");
+	}
+	api->is_starting = true;
+	return OCPPD_PENDING;
 }
 
 static void
 reload(struct ocppd_host *host, void *ctx, const void *conf)
 {
 	struct api *api = ctx;
-	struct auth *auth;
 
 	api->conf = conf;
-	auth = auth_new(&api->conf->tokens);
-	if (auth == NULL) {
+	if (tokens_apply(api->tokens) < 0)
 		OCPPD_ERROR(host, "http.reload_failed", OCPPD_STR("err", "out of memory"));
-		return;
-	}
-	auth_free(api->auth);
-	api->auth = auth;
 }
 
 /* Not at once: the last connection says so from inside its own end. */
@@ -265,6 +350,8 @@ stop(struct ocppd_host *host, void *ctx)
 
 	(void)host;
 	events_stop(api->events);
+	jobs_stop(api->jobs);
+	queue_stop(api->queue);
 	r = server_stop(api->server, on_empty);
 	if (r == OCPPD_PENDING)
 		ocppd_timer_set(api->stop_timer, api->conf->stop_timeout_ms);
@@ -273,274 +360,11 @@ stop(struct ocppd_host *host, void *ctx)
 	return r;
 }
 
-/* ---- Tables -------------------------------------------------------------------------------- */
-
-#define AT(member) offsetof(struct api_conf, member)
-#define LIVE OCPPD_RELOADABLE
-
-static const char *const role_names[] = { "viewer", "operator", "admin", NULL };
-
-static const struct ocppd_option token_options[] = {
-	{ .name = "name",
-	  .type = OCPPD_CONF_STRING,
-	  .flags = LIVE | OCPPD_OPTION_REQUIRED,
-	  .offset = offsetof(struct token_conf, name),
-	  .doc = "Who holds the token; stands in logs as the user." },
-	{ .name = "role",
-	  .type = OCPPD_CONF_ENUM,
-	  .flags = LIVE,
-	  .offset = offsetof(struct token_conf, role),
-	  .def = "viewer",
-	  .one_of = role_names,
-	  .doc = "viewer reads; operator also sends commands; admin also changes the daemon." },
-	{ .name = "token",
-	  .type = OCPPD_CONF_SECRET,
-	  .flags = LIVE | OCPPD_OPTION_REQUIRED,
-	  .offset = offsetof(struct token_conf, token),
-	  .doc = "The token, at least 16 characters, or sha256: and the 64 hex digits of its "
-		 "digest." },
-};
-
-static const struct ocppd_option options[] = {
-	{ .name = "tcp",
-	  .type = OCPPD_CONF_BOOL,
-	  .offset = AT(tcp),
-	  .def = "true",
-	  .doc = "Whether the TCP port is opened." },
-	{ .name = "address",
-	  .type = OCPPD_CONF_ADDRESS,
-	  .offset = AT(address),
-	  .def = "127.0.0.1",
-	  .doc = "The address of the TCP port. The API speaks HTTP without TLS: put a reverse "
-		 "proxy in front of it for anything beyond this host." },
-	{ .name = "port",
-	  .type = OCPPD_CONF_INT,
-	  .offset = AT(port),
-	  .max = 65535,
-	  .def = "8181",
-	  .doc = "The TCP port; 0 takes any that is free, and the log tells which." },
-	{ .name = "socket",
-	  .type = OCPPD_CONF_STRING,
-	  .offset = AT(socket),
-	  .doc = "The path of the Unix socket, or off. When absent it is control.sock in the "
-		 "folder that systemd made (RUNTIME_DIRECTORY), or off outside systemd. Its mode "
-		 "is 0660: root and the daemon's user are admins, the socket's group operators." },
-	{ .name = "tokens",
-	  .type = OCPPD_CONF_SECTIONS,
-	  .flags = LIVE,
-	  .offset = AT(tokens),
-	  .item_size = sizeof(struct token_conf),
-	  .max = 1000,
-	  .doc = "Bearer tokens. Without any, the TCP port answers /v1/health only.",
-	  .options = OCPPD_TABLE(token_options) },
-	{ .name = "max_connections",
-	  .type = OCPPD_CONF_INT,
-	  .flags = LIVE,
-	  .offset = AT(max_connections),
-	  .min = 1,
-	  .max = 100000,
-	  .def = "256",
-	  .doc = "Most connections on the port, and as many again on the Unix socket. At the bound "
-		 "the connection idle for longest is closed; if all are busy, new ones wait." },
-	{ .name = "max_headers",
-	  .type = OCPPD_CONF_SIZE,
-	  .flags = LIVE,
-	  .offset = AT(max_headers),
-	  .min = 1024,
-	  .max = 1048576,
-	  .def = "16KiB",
-	  .doc = "Most bytes of a request's head." },
-	{ .name = "max_body",
-	  .type = OCPPD_CONF_SIZE,
-	  .flags = LIVE,
-	  .offset = AT(max_body),
-	  .min = 1024,
-	  .max = 67108864,
-	  .def = "1MiB",
-	  .doc = "Most bytes of a request's body." },
-	{ .name = "max_pending",
-	  .type = OCPPD_CONF_SIZE,
-	  .flags = LIVE,
-	  .offset = AT(max_pending),
-	  .min = 4096,
-	  .max = 67108864,
-	  .def = "256KiB",
-	  .doc = "Bytes of a long answer that may wait for a slow asker before its source pauses." },
-	{ .name = "request_timeout",
-	  .type = OCPPD_CONF_DURATION_MS,
-	  .flags = LIVE,
-	  .offset = AT(request_timeout_ms),
-	  .min = 100,
-	  .max = 600000,
-	  .def = "10s",
-	  .doc = "Time for a request to arrive whole, and for an asker to take the next piece of an "
-		 "answer." },
-	{ .name = "idle_timeout",
-	  .type = OCPPD_CONF_DURATION_MS,
-	  .flags = LIVE,
-	  .offset = AT(idle_timeout_ms),
-	  .min = 100,
-	  .max = 3600000,
-	  .def = "60s",
-	  .doc = "Time after which a connection without a request is closed." },
-	{ .name = "stop_timeout",
-	  .type = OCPPD_CONF_DURATION_MS,
-	  .flags = LIVE,
-	  .offset = AT(stop_timeout_ms),
-	  .min = 1,
-	  .max = 60000,
-	  .def = "2s",
-	  .doc = "Time that requests under way have to be answered when the daemon stops." },
-	{ .name = "event_clients",
-	  .type = OCPPD_CONF_INT,
-	  .flags = LIVE,
-	  .offset = AT(event_clients),
-	  .min = 1,
-	  .max = 100000,
-	  .def = "64",
-	  .doc = "Most followers of /v1/events." },
-	{ .name = "event_history",
-	  .type = OCPPD_CONF_INT,
-	  .offset = AT(event_history),
-	  .min = 16,
-	  .max = 1000000,
-	  .def = "1024",
-	  .doc = "Events that are kept for followers who are slow or come back. Who falls behind "
-		 "further is told how many were missed." },
-};
+/* ---- The descriptor -------------------------------------------------------------------------- */
 
 static const struct ocppd_need needs[] = {
 	{ .service = "ocppd.storage", .major = 1, .flags = OCPPD_OPTIONAL },
 	{ .service = "ocppd.stations", .major = 1, .flags = OCPPD_OPTIONAL },
-};
-
-static const char *const check_modes[] = { "warn", "strict", NULL };
-
-static const struct ocppd_field command_query[] = {
-	{ .name = "checks",
-	  .type = OCPPD_T_STRING,
-	  .one_of = check_modes,
-	  .doc = "strict: what modules find amiss refuses the command (422)" },
-	{ .name = "timeout",
-	  .type = OCPPD_T_INTEGER,
-	  .min = 1,
-	  .max = 600,
-	  .doc = "seconds that the station has to answer" },
-};
-
-static const struct ocppd_field backup_body[] = {
-	{ .name = "path",
-	  .type = OCPPD_T_STRING,
-	  .flags = OCPPD_REQUIRED,
-	  .max = 4096,
-	  .doc = "absolute path of the copy, on the daemon's host; must not exist" },
-};
-
-static const struct ocppd_field action_query[] = {
-	{ .name = "protocol", .type = OCPPD_T_STRING, .max = 64, .doc = "such as ocpp1.6" },
-};
-
-static const struct ocppd_field event_query[] = {
-	{ .name = "types",
-	  .type = OCPPD_T_STRING,
-	  .max = 500,
-	  .doc = "commas between them; transaction.* takes all of a kind" },
-	{ .name = "stationId", .type = OCPPD_T_STRING, .max = OCPPD_STATION_ID_MAX },
-	{ .name = "lastEventId",
-	  .type = OCPPD_T_STRING,
-	  .max = 64,
-	  .doc = "go on behind this event; the header Last-Event-ID says the same" },
-};
-
-static const struct ocppd_command event_commands[] = {
-	{ .words = "tail", .help = "Follow what happens, an event a line" },
-};
-static const struct ocppd_command health_commands[] = {
-	{ .words = "health", .help = "The state of the daemon" },
-};
-static const struct ocppd_command version_commands[] = {
-	{ .words = "version", .help = "The version of the running daemon" },
-};
-static const struct ocppd_command plugins_commands[] = {
-	{ .words = "plugins",
-	  .columns = "name,version,state,summary,reason",
-	  .help = "The loaded modules, and why each is" },
-};
-static const struct ocppd_command actions_commands[] = {
-	{ .words = "actions",
-	  .columns = "protocol,name,direction,module",
-	  .help = "The OCPP actions that loaded modules handle or send" },
-};
-static const struct ocppd_command command_commands[] = {
-	{ .words = "call",
-	  .args = "stationId Action *",
-	  .help = "Send an OCPP request to a station and show its answer" },
-};
-static const struct ocppd_command reload_commands[] = {
-	{ .words = "reload", .help = "Read the configuration again" },
-};
-static const struct ocppd_command backup_commands[] = {
-	{ .words = "backup", .args = "path", .help = "Write a consistent copy of the database" },
-};
-
-static const struct ocppd_route routes[] = {
-	{ .method = "GET",
-	  .path = "/v1/health",
-	  .role = OCPPD_ROLE_NONE,
-	  .commands = OCPPD_TABLE(health_commands),
-	  .summary = "State of the daemon, its storage and its listeners",
-	  .on_request = system_health },
-	{ .method = "GET",
-	  .path = "/v1/version",
-	  .role = OCPPD_ROLE_VIEWER,
-	  .commands = OCPPD_TABLE(version_commands),
-	  .summary = "Version of the daemon and of its module interface",
-	  .on_request = system_version },
-	{ .method = "GET",
-	  .path = "/v1/plugins",
-	  .role = OCPPD_ROLE_VIEWER,
-	  .commands = OCPPD_TABLE(plugins_commands),
-	  .summary = "Loaded modules",
-	  .on_request = system_plugins },
-	{ .method = "GET",
-	  .path = "/v1/actions",
-	  .role = OCPPD_ROLE_VIEWER,
-	  .query = OCPPD_TABLE(action_query),
-	  .commands = OCPPD_TABLE(actions_commands),
-	  .summary = "OCPP actions that loaded modules handle or send",
-	  .on_request = system_actions },
-	{ .method = "POST",
-	  .path = "/v1/stations/{stationId}/commands/{Action}",
-	  .role = OCPPD_ROLE_OPERATOR,
-	  .query = OCPPD_TABLE(command_query),
-	  .commands = OCPPD_TABLE(command_commands),
-	  .summary = "Send an OCPP request to a station and wait for its answer",
-	  .on_request = command_post },
-	{ .method = "POST",
-	  .path = "/v1/reload",
-	  .role = OCPPD_ROLE_ADMIN,
-	  .commands = OCPPD_TABLE(reload_commands),
-	  .summary = "Read the configuration again, as SIGHUP does",
-	  .on_request = system_reload },
-	{ .method = "POST",
-	  .path = "/v1/backup",
-	  .role = OCPPD_ROLE_ADMIN,
-	  .req = OCPPD_TABLE(backup_body),
-	  .commands = OCPPD_TABLE(backup_commands),
-	  .summary = "Write a consistent copy of the database to a file on the daemon's host",
-	  .on_request = system_backup },
-	{ .method = "GET",
-	  .path = "/v1/events",
-	  .role = OCPPD_ROLE_VIEWER,
-	  .query = OCPPD_TABLE(event_query),
-	  .commands = OCPPD_TABLE(event_commands),
-	  .summary = "Server-sent events",
-	  .on_request = events_get },
-	{ .method = "GET",
-	  .path = "/v1/openapi.json",
-	  .role = OCPPD_ROLE_VIEWER,
-	  .summary = "This API, made from what the loaded modules registered",
-	  .on_request = openapi_get },
 };
 
 static const char *const request_labels[] = { "method", "route", "status", NULL };
@@ -558,9 +382,12 @@ OCPPD_PLUGIN = {
 	.summary = "Operator API over HTTP",
 	.conf_size = sizeof(struct api_conf),
 	.needs = OCPPD_TABLE(needs),
-	.options = OCPPD_TABLE(options),
-	.routes = OCPPD_TABLE(routes),
 	.metrics = OCPPD_TABLE(metrics),
+	.options = { api_options, API_OPTIONS, sizeof(api_options[0]) },
+	.topics = { api_topics, API_TOPICS, sizeof(api_topics[0]) },
+	.migrations = OCPPD_TABLE(store_migrations),
+	.statements = OCPPD_TABLE(store_statements),
+	.routes = { api_routes, API_ROUTES, sizeof(api_routes[0]) },
 	.check = check,
 	.init = init,
 	.start = start,

@@ -12,6 +12,10 @@
 #include "routes.h"
 
 struct event_base;
+struct jobs;
+struct ocppd_storage_ops;
+struct queue;
+struct tokens;
 struct server;
 struct events;
 
@@ -32,6 +36,9 @@ struct api_conf {
 	int64_t stop_timeout_ms;
 	int64_t event_clients;
 	int64_t event_history;
+	int64_t queue_commands;
+	int64_t jobs;
+	int64_t job_stations;
 };
 
 /* The module's context. */
@@ -46,6 +53,12 @@ struct api {
 	struct json_object *openapi;
 	struct server *server;
 	struct events *events;
+	struct jobs *jobs;
+	struct queue *queue;
+	struct tokens *tokens;
+	const struct ocppd_storage_ops *storage; /* NULL: none */
+	void *storage_self;
+	bool is_starting; /* reads of the database are under way */
 	struct pending_list pending;
 	struct ocppd_timer *stop_timer;
 	int64_t denied_mono_us; /* when a refusal was last logged */
@@ -70,5 +83,17 @@ route_fn system_backup;
 route_fn command_post;
 route_fn openapi_get;
 route_fn events_get;
+route_fn frames_get;
+route_fn jobs_post;
+route_fn jobs_list;
+route_fn jobs_get;
+route_fn jobs_results;
+route_fn jobs_delete;
+route_fn queue_list;
+route_fn queue_get;
+route_fn queue_delete;
+route_fn tokens_post;
+route_fn tokens_list;
+route_fn tokens_delete;
 
 #endif

@@ -380,7 +380,10 @@ set_responses(struct maker *maker, struct json_object *operation, const struct o
 		set_stream(maker, ok, schema);
 	else
 		set(maker, ok, "content", json_content(maker, schema));
-	set(maker, responses, "200", ok);
+	if (row->on_request == jobs_post)
+		set(maker, responses, "202", ok);
+	else
+		set(maker, responses, row->on_request == tokens_post ? "201" : "200", ok);
 	set(maker, responses, "default", reference(maker, "#/components/responses/Problem"));
 	set(maker, operation, "responses", responses);
 }
@@ -434,6 +437,36 @@ set_bodies(struct maker *maker, struct json_object *operation)
 	set(maker, operation, "x-bodies", bodies);
 }
 
+/* A payload inside of a body, whose table depends on another member. */
+static void
+set_payloads(struct maker *maker, struct json_object *operation)
+{
+	struct json_object *payloads = object(maker);
+
+	set_str(maker, payloads, "parameter", "action");
+	set_str(maker, payloads, "member", "payload");
+	set(maker, payloads, "schemas", json_object_get(maker->bodies));
+	set(maker, operation, "x-payload", payloads);
+}
+
+/* How ocppctl follows a job to its end: where it is shown, and when it is over. */
+static void
+set_job(struct maker *maker, struct json_object *operation)
+{
+	static const char *const over[] = { "finished", "cancelled", "failed" };
+	struct json_object *job = object(maker);
+	struct json_object *words = array(maker);
+
+	for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++)
+		append_str(maker, words, over[i]);
+	set_str(maker, job, "id", "jobId");
+	set_str(maker, job, "show", "/v1/commands/{jobId}");
+	set_str(maker, job, "results", "/v1/commands/{jobId}/results");
+	set(maker, job, "over", words);
+	set_success(maker, job);
+	set(maker, operation, "x-job", job);
+}
+
 /* get_v1_stations_stationId */
 static void
 set_operation_id(struct maker *maker, struct json_object *operation, const struct ocppd_route *row)
@@ -480,6 +513,10 @@ add_operation(struct maker *maker, const struct route *route)
 	set_body(maker, operation, row);
 	set_responses(maker, operation, row);
 	set_commands(maker, operation, row);
+	if (row->on_request == jobs_post) {
+		set_job(maker, operation);
+		set_payloads(maker, operation);
+	}
 	if (row->on_request == events_get)
 		set_bool(maker, operation, "x-stream", 1);
 	if (body_is_free(row))

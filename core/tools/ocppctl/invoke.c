@@ -146,6 +146,34 @@ set_by_assignment(struct reading *reading, const char *name, const char *value)
 	return r;
 }
 
+/* What is free of an object inside of the body: `payload.*`. */
+static int
+set_inner(struct reading *reading, const char *name, size_t len, const char *text)
+{
+	struct json_object *outer = reading->body;
+	struct json_object *schema = reading->schema;
+	struct json_object *inner;
+	char *key = str_ndup(name, len);
+	int r = OCPPD_ENOMEM;
+
+	if (key == NULL || outer == NULL)
+		goto out;
+	inner = member(outer, key);
+	if (inner == NULL) {
+		inner = json_object_new_object();
+		if (inner == NULL || json_object_object_add(outer, key, inner) != 0)
+			goto out;
+	}
+	reading->body = inner;
+	reading->schema = spec_payload(reading->spec, reading->command, outer);
+	r = set_free(reading, text);
+	reading->body = outer;
+	reading->schema = schema;
+out:
+	free(key);
+	return r;
+}
+
 /* ---- Positional arguments ------------------------------------------------------------------ */
 
 static int
@@ -159,6 +187,8 @@ set_positional(struct reading *reading, const char *text)
 
 	if (len == 0 || (len == 1 && name[0] == '*'))
 		return set_free(reading, text);
+	if (len > 2 && strncmp(name + len - 2, ".*", 2) == 0)
+		return set_inner(reading, name, len - 2, text);
 	copy = str_ndup(name, len);
 	if (copy == NULL)
 		return OCPPD_ENOMEM;

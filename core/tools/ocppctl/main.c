@@ -12,6 +12,7 @@
 #include "help.h"
 #include "http.h"
 #include "invoke.h"
+#include "job.h"
 #include "spec.h"
 #include "table.h"
 
@@ -555,6 +556,64 @@ follow_pages(const struct http_server *server, const char *path, struct json_obj
 	return EXIT_DONE;
 }
 
+/* The next state of a job, for job_follow. */
+static int
+ask_job(const char *path, struct json_object **ret_body, void *arg)
+{
+	const struct http_server *server = arg;
+	struct http_request request = { .method = "GET", .path = path };
+	uint32_t http_status = 0;
+	int status = call(server, &request, &http_status, ret_body);
+
+	if (status == EXIT_DONE)
+		status = follow_pages(server, path, *ret_body);
+	else if (http_status != 0)
+		print_problem(http_status, *ret_body);
+	return status;
+}
+
+static int
+worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* A result each; the worst of them is the command's. */
+static int
+exit_of_results(const struct command *command, struct json_object *body)
+{
+	struct json_object *items = member(body, "items");
+	int status = EXIT_DONE;
+
+	for (size_t i = 0;
+	     json_object_is_type(items, json_type_array) && i < json_object_array_length(items);
+	     i++) {
+		struct json_object *item = json_object_array_get_idx(items, i);
+		int code = json_object_get_int(member(item, "code"));
+
+		status = worse(status, exit_of_status(code < 0 ? 0 : (uint32_t)code));
+		if (code == 200 && !job_is_success(command, item))
+			status = worse(status, EXIT_REFUSED);
+	}
+	return status;
+}
+
+static int
+follow_job(const struct http_server *server, const struct options *options,
+	   const struct command *command, struct json_object *body)
+{
+	struct http_server plain = *server;
+	struct json_object *results = NULL;
+	int status = job_follow(command, body, ask_job, &plain, &results);
+
+	if (status == EXIT_DONE) {
+		print_answer(options, command, results);
+		status = exit_of_results(command, results);
+	}
+	(void)json_object_put(results);
+	return status;
+}
+
 static int
 run_command(const struct http_server *server, const struct options *options,
 	    const struct command *command, const struct invocation *invocation)
@@ -571,7 +630,9 @@ run_command(const struct http_server *server, const struct options *options,
 	status = call(server, &request, &http_status, &body);
 	if (status == EXIT_DONE && invocation->is_list_whole)
 		status = follow_pages(server, invocation->path, body);
-	if (status == EXIT_DONE) {
+	if (status == EXIT_DONE && member(command->operation, "x-job") != NULL) {
+		status = follow_job(server, options, command, body);
+	} else if (status == EXIT_DONE) {
 		print_answer(options, command, body);
 		status = exit_of_body(command, body);
 	} else if (http_status >= 300) {

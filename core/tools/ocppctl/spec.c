@@ -119,19 +119,39 @@ spec_fini(struct spec *spec)
 	memset(spec, 0, sizeof(*spec));
 }
 
-/* How many arguments the words take up, 0 if they do not begin with them. */
+static bool
+has_option(const char *option, size_t len, char *const *args, size_t count)
+{
+	for (size_t i = 0; i < count && strcmp(args[i], "--") != 0; i++) {
+		if (strncmp(args[i], option, len) == 0 &&
+		    (args[i][len] == '\0' || args[i][len] == '='))
+			return true;
+	}
+	return false;
+}
+
+/* How many arguments the words take up, 0 if they do not begin with them. An option among the words
+ * takes up none, but makes the command the better fit. */
 static size_t
-words_used(const char *words, char *const *args, size_t count)
+words_used(const char *words, char *const *args, size_t count, bool *ret_has_option)
 {
 	size_t used = 0;
+
+	*ret_has_option = false;
 
 	while (*words != '\0') {
 		size_t len = strcspn(words, " ");
 
-		if (used == count || strlen(args[used]) != len ||
-		    strncmp(args[used], words, len) != 0)
+		if (strncmp(words, "--", 2) == 0) {
+			if (!has_option(words, len, args + used, count - used))
+				return 0;
+			*ret_has_option = true;
+		} else if (used == count || strlen(args[used]) != len ||
+			   strncmp(args[used], words, len) != 0) {
 			return 0;
-		used++;
+		} else {
+			used++;
+		}
 		words += len;
 		words += strspn(words, " ");
 	}
@@ -143,11 +163,14 @@ spec_match(const struct spec *spec, char *const *args, size_t count, size_t *ret
 {
 	const struct command *found = NULL;
 	size_t best = 0;
+	bool is_best_optioned = false;
 
 	for (size_t i = 0; i < spec->count; i++) {
-		size_t used = words_used(spec->commands[i].words, args, count);
+		bool is_optioned;
+		size_t used = words_used(spec->commands[i].words, args, count, &is_optioned);
 
-		if (used > best) {
+		if (used > best || (used == best && is_optioned && !is_best_optioned)) {
+			is_best_optioned = is_optioned;
 			best = used;
 			found = &spec->commands[i];
 		}
@@ -155,6 +178,20 @@ spec_match(const struct spec *spec, char *const *args, size_t count, size_t *ret
 	if (found != NULL)
 		*ret_used = best;
 	return found;
+}
+
+struct json_object *
+spec_payload(const struct spec *spec, const struct command *command, struct json_object *body)
+{
+	struct json_object *payload = member(command->operation, "x-payload");
+	const char *parameter = member_text(payload, "parameter");
+	const char *choice = parameter == NULL ? NULL : member_text(body, parameter);
+	const char *ref = choice == NULL ? NULL : member_text(member(payload, "schemas"), choice);
+
+	if (ref == NULL || strncmp(ref, REF_PREFIX, strlen(REF_PREFIX)) != 0)
+		return NULL;
+	return member(member(member(spec->root, "components"), "schemas"),
+		      ref + strlen(REF_PREFIX));
 }
 
 struct json_object *

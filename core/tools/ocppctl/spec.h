@@ -33,7 +33,8 @@ struct spec {
 /* Takes root, also on error. 0, OCPPD_EINVAL: no OpenAPI description, OCPPD_ENOMEM. */
 int spec_init(struct spec *spec, struct json_object *root);
 void spec_fini(struct spec *spec);
-/* The command whose words begin the arguments, the longest such; NULL: none. */
+/* The command whose words begin the arguments, the longest such; NULL: none. A word such as
+ * `--select` may stand anywhere behind. ret_used: arguments that the words before took up. */
 const struct command *spec_match(const struct spec *spec, char *const *args, size_t count,
 				 size_t *ret_used);
 /* The schema itself where it is a reference; NULL stays NULL. Borrowed. */
@@ -46,6 +47,10 @@ struct json_object *spec_parameter(const struct spec *spec, const struct command
 struct json_object *spec_body(const struct spec *spec, const struct command *command,
 			      const char *choice);
 bool spec_has_body(const struct command *command);
+/* The schema of a payload inside of the body, by the value of the member that it depends on; NULL:
+ * none is known. */
+struct json_object *spec_payload(const struct spec *spec, const struct command *command,
+				 struct json_object *body);
 /* The path parameter that the body depends on, or NULL. */
 const char *spec_body_parameter(const struct command *command);
 

@@ -1,0 +1,690 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * POST /v1/commands: a command to many stations. A job finds out which (select.c), sends to a
+ * bounded number at a time, and keeps a result for each; the newest jobs are kept in memory.
+ *
+ * SELECTING -> RUNNING -> FINISHED, or CANCELLED; SELECTING -> FAILED.
+ */
+#include <ocppd/json.h>
+#include <ocppd/plugin.h>
+
+#include "command.h"
+#include "http_api.h"
+#include "jobs_private.h"
+#include "store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#define SENDS_A_TURN 200 /* then the loop looks at everything else */
+#define NEWS_MS 1000
+#define PARALLEL_DEFAULT 50
+#define DETAIL_MAX 500
+#define RESULTS_DEFAULT 1000
+#define SECOND_MS 1000
+
+static const char *const job_words[JOB_STATES] = {
+	"selecting", "running", "finished", "cancelled", "failed",
+};
+
+static const char *const target_words[TARGET_STATES] = {
+	"waiting", "sent",    "confirmed", "error",   "timeout",
+	"gone",    "refused", "cancelled", "notSent",
+};
+
+static bool
+is_over(const struct job *job)
+{
+	return job->state != JOB_SELECTING && job->state != JOB_RUNNING;
+}
+
+/* ---- As the API shows it ------------------------------------------------------------------- */
+
+static struct json_object *
+job_json(const struct job *job)
+{
+	struct json_object *item = json_object_new_object();
+	struct json_object *results = json_object_new_object();
+	int r = item == NULL || results == NULL ? OCPPD_ENOMEM : 0;
+
+	for (uint32_t i = 0; i < TARGET_STATES && r == 0; i++) {
+		if (job->counts[i] > 0)
+			r |= ocppd_json_add_int(results, target_words[i], job->counts[i]);
+	}
+	if (r == 0) {
+		r |= ocppd_json_add_str(item, "jobId", job->id);
+		r |= ocppd_json_add_str(item, "state", job_words[job->state]);
+		r |= ocppd_json_add_str(item, "action", job->action);
+		r |= ocppd_json_add_str(item, "requester", job->requester);
+		r |= ocppd_json_add_time(item, "createdAt", job->created_us);
+		if (job->ended_us != 0)
+			r |= ocppd_json_add_time(item, "endedAt", job->ended_us);
+		r |= ocppd_json_add_int(item, "total", job->count);
+		r |= ocppd_json_add_int(item, "done", job->done);
+		r |= ocppd_json_add(item, "results", json_object_get(results));
+		if (job->state == JOB_FAILED)
+			r |= ocppd_json_add_str(item, "detail", job->problem.detail);
+	}
+	(void)json_object_put(results);
+	if (r == 0)
+		return item;
+	(void)json_object_put(item);
+	return NULL;
+}
+
+static struct json_object *
+target_json(const struct target *target)
+{
+	struct json_object *item = json_object_new_object();
+	int r = 0;
+
+	if (item == NULL)
+		return NULL;
+	r |= ocppd_json_add_str(item, "stationId", target->station_id);
+	r |= ocppd_json_add_str(item, "result", target_words[target->state]);
+	if (target->code != 0)
+		r |= ocppd_json_add_int(item, "code", target->code);
+	r |= ocppd_json_add_str(item, "status", target->status);
+	r |= ocppd_json_add_str(item, "detail", target->detail);
+	if (r == 0)
+		return item;
+	(void)json_object_put(item);
+	return NULL;
+}
+
+/* ---- News ---------------------------------------------------------------------------------- */
+
+static void
+tell(struct job *job)
+{
+	struct json_object *body = job_json(job);
+
+	job->has_news = false;
+	if (body != NULL)
+		(void)ocppd_event_publish(job->jobs->api->host,
+					  is_over(job) ? "job.ended" : "job.progress", NULL, body);
+}
+
+static void
+on_news(struct ocppd_host *host, void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job;
+
+	(void)host;
+	jobs->is_news_due = false;
+	TAILQ_FOREACH (job, &jobs->all, link) {
+		if (job->has_news)
+			tell(job);
+	}
+}
+
+static void
+job_moved(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+
+	job->has_news = true;
+	if (jobs->is_news_due)
+		return;
+	jobs->is_news_due = true;
+	ocppd_timer_set(jobs->news_timer, NEWS_MS);
+}
+
+/* ---- Targets ------------------------------------------------------------------------------- */
+
+static void
+target_set(struct job *job, uint32_t index, enum target_state state, uint32_t code)
+{
+	struct target *target = &job->targets[index];
+
+	job->counts[target->state]--;
+	job->counts[state]++;
+	target->state = (uint16_t)state;
+	target->code = (uint16_t)code;
+	if (state != TARGET_WAITING && state != TARGET_SENT)
+		job->done++;
+}
+
+/* A cut copy; without memory there is none. */
+static char *
+text_of(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len > DETAIL_MAX)
+		for (len = DETAIL_MAX; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
+			len--;
+	return strndup(text, len);
+}
+
+static enum target_state
+state_of(uint32_t result)
+{
+	switch (result) {
+	case OCPPD_RES_REPLY:
+		return TARGET_CONFIRMED;
+	case OCPPD_RES_ERROR:
+		return TARGET_ERROR;
+	case OCPPD_RES_TIMEOUT:
+		return TARGET_TIMEOUT;
+	case OCPPD_RES_GONE:
+		return TARGET_GONE;
+	case OCPPD_RES_REFUSED:
+		return TARGET_REFUSED;
+	default:
+		return TARGET_CANCELLED;
+	}
+}
+
+/* The confirmation itself, or the sentence that says what went wrong. */
+static void
+target_detail(struct target *target, struct json_object *conf, struct json_object *body)
+{
+	const char *status = ocppd_json_get_str(conf, "status");
+	const char *detail = ocppd_json_get_str(body, "detail");
+
+	if (status != NULL)
+		target->status = text_of(status);
+	if (conf != NULL)
+		detail = json_object_to_json_string_ext(
+			conf, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (detail != NULL)
+		target->detail = text_of(detail);
+}
+
+/* ---- Sending ------------------------------------------------------------------------------- */
+
+static void
+job_end(struct job *job, enum job_state state)
+{
+	job->state = state;
+	job->ended_us = ocppd_now_us(job->jobs->api->host);
+	(void)json_object_put(job->payload);
+	job->payload = NULL;
+	OCPPD_INFO(job->jobs->api->host, "job.ended", OCPPD_STR("job", job->id),
+		   OCPPD_STR("action", job->action), OCPPD_STR("state", job_words[state]),
+		   OCPPD_INT("total", job->count), OCPPD_INT("confirmed", job->counts[2]));
+	tell(job);
+}
+
+static void
+job_check(struct job *job)
+{
+	if (job->state == JOB_RUNNING && job->done == job->count)
+		job_end(job, JOB_FINISHED);
+}
+
+static void
+on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+	  struct json_object *conf, void *arg)
+{
+	struct flight *flight = arg;
+	struct job *job = flight->job;
+	struct json_object *body;
+	uint32_t status = 503;
+
+	(void)host;
+	LIST_REMOVE(flight, link);
+	job->in_flight--;
+	if (!job->jobs->is_stopped) {
+		body = command_result(call, result, conf, &status);
+		target_detail(&job->targets[flight->index], result == OCPPD_RES_REPLY ? conf : NULL,
+			      body);
+		(void)json_object_put(body);
+		target_set(job, flight->index, state_of(result), status);
+		job_moved(job);
+		job_check(job);
+		if (job->state == JOB_RUNNING)
+			ocppd_timer_set(job->jobs->timer, 0);
+	}
+	free(flight);
+}
+
+static void
+not_sent(struct job *job, uint32_t index, int result, const struct ocppd_error *err)
+{
+	struct target *target = &job->targets[index];
+	struct problem problem;
+	uint32_t status = command_refusal(job->jobs->api->host, target->station_id, job->action,
+					  result, err, &problem);
+
+	target->detail = text_of(problem.detail);
+	target_set(job, index, status == 422 ? TARGET_REFUSED : TARGET_NOT_SENT, status);
+}
+
+static void
+send_one(struct job *job, uint32_t index)
+{
+	struct ocppd_host *host = job->jobs->api->host;
+	const char *station_id = job->targets[index].station_id;
+	struct flight *flight = NULL;
+	struct ocppd_error err = { 0 };
+	struct ocppd_call_request call = {
+		.struct_size = sizeof(call),
+		.flags = job->is_strict ? OCPPD_CALL_STRICT : 0,
+		.station = ocppd_station_find(host, station_id),
+		.action = job->action,
+		.requester = job->requester,
+		.timeout_ms = job->timeout_s * SECOND_MS,
+	};
+	int r = 0;
+
+	if (call.station == NULL)
+		r = station_is_known(host, station_id) ? OCPPD_ENOTCONN : OCPPD_ENOENT;
+	else if (!ocppd_station_is_connected(call.station))
+		r = OCPPD_ENOTCONN;
+	if (r < 0) {
+		not_sent(job, index, r, &err);
+		return;
+	}
+	flight = calloc(1, sizeof(*flight));
+	if (flight == NULL || json_object_deep_copy(job->payload, &call.payload, NULL) != 0) {
+		free(flight);
+		not_sent(job, index, OCPPD_ENOMEM, &err);
+		return;
+	}
+	flight->job = job;
+	flight->index = index;
+	r = ocppd_call_send(host, &call, on_result, flight, &err);
+	if (r < 0) {
+		free(flight);
+		not_sent(job, index, r, &err);
+		return;
+	}
+	LIST_INSERT_HEAD(&job->flights, flight, link);
+	job->in_flight++;
+	target_set(job, index, TARGET_SENT, 0);
+}
+
+/* Returns whether there is more to do at once. */
+static bool
+job_pump(struct job *job)
+{
+	uint32_t left = SENDS_A_TURN;
+
+	if (job->state == JOB_SELECTING) {
+		if (!job->is_asking)
+			select_page(job);
+		return false;
+	}
+	while (job->state == JOB_RUNNING && job->next < job->count &&
+	       job->in_flight < job->parallel && left > 0) {
+		send_one(job, job->next++);
+		left--;
+	}
+	if (left < SENDS_A_TURN)
+		job_moved(job);
+	job_check(job);
+	return left == 0;
+}
+
+static void
+on_turn(struct ocppd_host *host, void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job;
+	bool is_more = false;
+
+	(void)host;
+	TAILQ_FOREACH (job, &jobs->all, link) {
+		if (!is_over(job))
+			is_more |= job_pump(job);
+	}
+	if (is_more)
+		ocppd_timer_set(jobs->timer, 0);
+}
+
+void
+job_selected(struct job *job, bool is_failed)
+{
+	if (job->state != JOB_SELECTING)
+		return;
+	if (is_failed) {
+		job_end(job, JOB_FAILED);
+		return;
+	}
+	job->state = JOB_RUNNING;
+	ocppd_timer_set(job->jobs->timer, 0);
+}
+
+/* ---- Jobs ---------------------------------------------------------------------------------- */
+
+int
+job_add(struct job *job, const char *station_id)
+{
+	if (job->count >= (uint64_t)job->jobs->api->conf->job_stations)
+		return OCPPD_ESPACE;
+	if (job->count == job->size) {
+		uint32_t size = job->size == 0 ? 64 : job->size * 2;
+		struct target *targets = reallocarray(job->targets, size, sizeof(*targets));
+
+		if (targets == NULL)
+			return OCPPD_ENOMEM;
+		job->targets = targets;
+		job->size = size;
+	}
+	job->targets[job->count] = (struct target){ .station_id = strdup(station_id) };
+	if (job->targets[job->count].station_id == NULL)
+		return OCPPD_ENOMEM;
+	job->counts[TARGET_WAITING]++;
+	job->count++;
+	return 0;
+}
+
+static void
+job_free(struct job *job)
+{
+	struct flight *flight;
+
+	while ((flight = LIST_FIRST(&job->flights)) != NULL) {
+		LIST_REMOVE(flight, link);
+		free(flight);
+	}
+	for (uint32_t i = 0; i < job->count; i++) {
+		free(job->targets[i].station_id);
+		free(job->targets[i].status);
+		free(job->targets[i].detail);
+	}
+	free(job->targets);
+	free(job->action);
+	free(job->requester);
+	free(job->select);
+	free(job->after);
+	(void)json_object_put(job->payload);
+	free(job);
+}
+
+/* Room for one more: the oldest that is over goes. */
+static bool
+make_room(struct jobs *jobs)
+{
+	struct job *job = TAILQ_FIRST(&jobs->all);
+
+	while (jobs->count >= (uint64_t)jobs->api->conf->jobs && job != NULL) {
+		struct job *next = TAILQ_NEXT(job, link);
+
+		if (is_over(job) && job->in_flight == 0) {
+			TAILQ_REMOVE(&jobs->all, job, link);
+			jobs->count--;
+			job_free(job);
+		}
+		job = next;
+	}
+	return jobs->count < (uint64_t)jobs->api->conf->jobs;
+}
+
+static struct job *
+job_new(struct jobs *jobs, const struct ocppd_request *request)
+{
+	struct json_object *body = ocppd_request_body(request);
+	struct json_object *payload = ocppd_json_get(body, "payload");
+	const char *checks = ocppd_json_get_str(body, "checks");
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (job == NULL)
+		return NULL;
+	LIST_INIT(&job->flights);
+	job->jobs = jobs;
+	job->action = strdup(ocppd_json_get_str(body, "action"));
+	job->requester = strdup(ocppd_request_user(request));
+	job->role = ocppd_request_role(request);
+	job->payload = payload == NULL ? json_object_new_object() : json_object_get(payload);
+	job->timeout_s = ocppd_json_get_int(body, "timeout", 0);
+	job->parallel = (uint32_t)ocppd_json_get_int(body, "parallel", PARALLEL_DEFAULT);
+	job->is_strict = checks != NULL && strcmp(checks, "strict") == 0;
+	job->created_us = ocppd_now_us(jobs->api->host);
+	if (job->action == NULL || job->requester == NULL || job->payload == NULL ||
+	    store_id(job->id, JOB_ID_DIGITS) < 0) {
+		job_free(job);
+		return NULL;
+	}
+	return job;
+}
+
+/* Which stations: by name, or by a selection that is yet to be made. */
+static uint32_t
+job_stations(struct job *job, struct json_object *body, struct problem *problem)
+{
+	struct json_object *stations = ocppd_json_get(body, "stations");
+	struct json_object *select = ocppd_json_get(body, "select");
+
+	if ((stations == NULL) == (select == NULL))
+		return problem_set(problem, 400, "invalid-body",
+				   "give either stations or select; select all takes every one");
+	if (select != NULL)
+		return select_check(job, select, problem);
+	for (size_t i = 0; i < json_object_array_length(stations); i++) {
+		const char *station_id =
+			json_object_get_string(json_object_array_get_idx(stations, i));
+		int r = job_add(job, station_id);
+
+		if (r == OCPPD_ESPACE)
+			return problem_set(problem, 413, "too-many-stations",
+					   "more stations than job_stations allows");
+		if (r < 0)
+			return problem_set(problem, 503, "out-of-memory", "out of memory");
+	}
+	job->state = JOB_RUNNING;
+	return 0;
+}
+
+static uint32_t
+job_fill(struct job *job, struct json_object *body, struct problem *problem)
+{
+	struct ocppd_host *host = job->jobs->api->host;
+	struct ocppd_error err = { 0 };
+	int r;
+
+	if (!json_object_is_type(job->payload, json_type_object))
+		return problem_set(problem, 400, "invalid-body", "payload: is not an object");
+	r = command_check(host, job->action, job->payload, &err);
+	if (r < 0)
+		return command_refusal(host, "", job->action, r, &err, problem);
+	return job_stations(job, body, problem);
+}
+
+static void
+reply_job(struct ocppd_host *host, struct ocppd_request *request, uint32_t status,
+	  const struct job *job)
+{
+	struct json_object *body = job_json(job);
+
+	if (body == NULL)
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+	else
+		ocppd_request_reply(host, request, status, body);
+}
+
+void
+jobs_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct api *api = ctx;
+	struct jobs *jobs = api->jobs;
+	struct problem problem;
+	struct job *job;
+
+	if (!make_room(jobs)) {
+		ocppd_request_problem(host, request, 503, "too-many-jobs", "%u jobs run already",
+				      jobs->count);
+		return;
+	}
+	job = job_new(jobs, request);
+	if (job == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	if (job_fill(job, ocppd_request_body(request), &problem) != 0) {
+		job_free(job);
+		ocppd_request_problem(host, request, problem.status, problem.kind, "%s",
+				      problem.detail);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&jobs->all, job, link);
+	jobs->count++;
+	ocppd_timer_set(jobs->timer, 0);
+	reply_job(host, request, 202, job);
+}
+
+void
+jobs_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const struct api *api = ctx;
+	struct json_object *body = json_object_new_object();
+	struct json_object *items = json_object_new_array();
+	const struct job *job;
+	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+
+	TAILQ_FOREACH (job, &api->jobs->all, link) {
+		struct json_object *item = r == 0 ? job_json(job) : NULL;
+
+		if (item == NULL || json_object_array_add(items, item) != 0) {
+			(void)json_object_put(item);
+			r = OCPPD_ENOMEM;
+		}
+	}
+	if (r == 0)
+		r = ocppd_json_add(body, "items", json_object_get(items));
+	(void)json_object_put(items);
+	if (r == 0) {
+		ocppd_request_reply(host, request, 200, body);
+		return;
+	}
+	(void)json_object_put(body);
+	ocppd_request_fail(host, request, r, NULL);
+}
+
+static struct job *
+job_of(struct ocppd_host *host, struct ocppd_request *request, const struct api *api)
+{
+	const char *id = ocppd_request_param(request, "jobId");
+	struct job *job;
+
+	TAILQ_FOREACH (job, &api->jobs->all, link) {
+		if (strcmp(job->id, id) == 0)
+			return job;
+	}
+	ocppd_request_problem(host, request, 404, "unknown-job", "there is no such job");
+	return NULL;
+}
+
+void
+jobs_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const struct job *job = job_of(host, request, ctx);
+
+	if (job != NULL)
+		reply_job(host, request, 200, job);
+}
+
+void
+jobs_results(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const struct job *job = job_of(host, request, ctx);
+	int64_t at = ocppd_request_query_int(request, "after", 0);
+	int64_t left = ocppd_request_query_int(request, "limit", RESULTS_DEFAULT);
+	struct json_object *body;
+	struct json_object *items;
+	char next[24];
+	int r;
+
+	if (job == NULL)
+		return;
+	body = json_object_new_object();
+	items = json_object_new_array();
+	r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+	for (; r == 0 && at < job->count && left > 0; at++, left--) {
+		struct json_object *item = target_json(&job->targets[at]);
+
+		if (item == NULL || json_object_array_add(items, item) != 0) {
+			(void)json_object_put(item);
+			r = OCPPD_ENOMEM;
+		}
+	}
+	if (r == 0)
+		r = ocppd_json_add(body, "items", json_object_get(items));
+	(void)snprintf(next, sizeof(next), "%lld", (long long)at);
+	if (r == 0 && at < job->count)
+		r = ocppd_json_add_str(body, "next", next);
+	(void)json_object_put(items);
+	if (r == 0) {
+		ocppd_request_reply(host, request, 200, body);
+		return;
+	}
+	(void)json_object_put(body);
+	ocppd_request_fail(host, request, r, NULL);
+}
+
+void
+jobs_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct job *job = job_of(host, request, ctx);
+
+	if (job == NULL)
+		return;
+	if (is_over(job)) {
+		ocppd_request_problem(host, request, 409, "job-over", "the job is over already");
+		return;
+	}
+	select_cancel(job);
+	/* What is out cannot be called back: its results still come in. */
+	for (; job->next < job->count; job->next++)
+		target_set(job, job->next, TARGET_CANCELLED, 409);
+	job_end(job, JOB_CANCELLED);
+	reply_job(host, request, 200, job);
+}
+
+/* ---- Life ---------------------------------------------------------------------------------- */
+
+struct jobs *
+jobs_new(struct api *api)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+
+	if (jobs == NULL)
+		return NULL;
+	jobs->api = api;
+	TAILQ_INIT(&jobs->all);
+	return jobs;
+}
+
+void
+jobs_free(struct jobs *jobs)
+{
+	struct job *job;
+
+	if (jobs == NULL)
+		return;
+	while ((job = TAILQ_FIRST(&jobs->all)) != NULL) {
+		TAILQ_REMOVE(&jobs->all, job, link);
+		job_free(job);
+	}
+	free(jobs);
+}
+
+int
+jobs_start(struct jobs *jobs)
+{
+	jobs->is_stopped = false;
+	jobs->timer = ocppd_timer_new(jobs->api->host, on_turn, jobs);
+	jobs->news_timer = ocppd_timer_new(jobs->api->host, on_news, jobs);
+	return jobs->timer == NULL || jobs->news_timer == NULL ? OCPPD_ENOMEM : 0;
+}
+
+void
+jobs_stop(struct jobs *jobs)
+{
+	struct job *job;
+
+	jobs->is_stopped = true;
+	TAILQ_FOREACH (job, &jobs->all, link)
+		select_cancel(job);
+	ocppd_timer_free(jobs->timer);
+	ocppd_timer_free(jobs->news_timer);
+	jobs->timer = NULL;
+	jobs->news_timer = NULL;
+}

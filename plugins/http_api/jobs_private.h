@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef HTTP_API_JOBS_PRIVATE_H
+#define HTTP_API_JOBS_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "jobs.h"
+#include "problem.h"
+
+/* Between jobs.c (sending, routes) and select.c (which stations). */
+
+struct json_object;
+struct ocppd_request;
+
+#define JOB_ID_DIGITS 16
+
+enum job_state {
+	JOB_SELECTING,
+	JOB_RUNNING,
+	JOB_FINISHED,
+	JOB_CANCELLED,
+	JOB_FAILED, /* the stations could not be found out: `problem` */
+	JOB_STATES,
+};
+
+enum target_state {
+	TARGET_WAITING,
+	TARGET_SENT,
+	TARGET_CONFIRMED,
+	TARGET_ERROR,
+	TARGET_TIMEOUT,
+	TARGET_GONE,
+	TARGET_REFUSED,
+	TARGET_CANCELLED,
+	TARGET_NOT_SENT, /* `code` says why */
+	TARGET_STATES,
+};
+
+struct target {
+	char *station_id;
+	char *status; /* the response's, or NULL */
+	char *detail; /* the response, or what went wrong; NULL */
+	uint16_t state;
+	uint16_t code; /* HTTP status of the single command; 0: not yet */
+};
+
+/* A CALL under way; NULL in its job once that is gone. */
+struct flight {
+	LIST_ENTRY(flight) link;
+	struct job *job;
+	uint32_t index;
+};
+
+struct job {
+	TAILQ_ENTRY(job) link;
+	struct jobs *jobs;
+	enum job_state state;
+	char id[JOB_ID_DIGITS + 1];
+	char *action;
+	char *requester;
+	char *select; /* the query of GET /v1/stations, without paging; NULL: none */
+	struct json_object *payload;
+	struct target *targets;
+	uint32_t count;
+	uint32_t size;
+	uint32_t next; /* the first that nobody tried yet */
+	uint32_t done;
+	uint32_t in_flight;
+	uint32_t parallel;
+	uint32_t role;
+	uint32_t counts[TARGET_STATES];
+	int64_t timeout_s;
+	int64_t created_us;
+	int64_t ended_us;
+	bool is_strict;
+	bool has_news; /* for the next progress event */
+	/* select.c */
+	struct ocppd_request *page; /* a request to ourselves, under way */
+	char *after;
+	bool is_asking;
+	struct problem problem;
+	LIST_HEAD(flights, flight) flights;
+};
+
+struct jobs {
+	struct api *api;
+	struct ocppd_timer *timer; /* sends what may be sent */
+	struct ocppd_timer *news_timer;
+	TAILQ_HEAD(job_list, job) all; /* oldest first */
+	uint32_t count;
+	bool is_stopped;
+	bool is_news_due;
+};
+
+/* Adds a station. 0, OCPPD_ENOMEM, or OCPPD_ESPACE: more than a job may have. */
+int job_add(struct job *job, const char *station_id);
+/* The selection is over: on with it, or failed with job->problem. */
+void job_selected(struct job *job, bool is_failed);
+
+/* select.c */
+/* Makes job->select of `name=value` texts; 0, or the status in problem. */
+uint32_t select_check(struct job *job, struct json_object *list, struct problem *problem);
+/* Asks for the next page of stations; ends in job_selected. */
+void select_page(struct job *job);
+void select_cancel(struct job *job);
+
+#endif
