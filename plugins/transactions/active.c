@@ -55,6 +55,7 @@ active_init(struct active_table *table)
 	if (table->buckets == NULL)
 		return OCPPD_ENOMEM;
 	table->bucket_count = BUCKETS_MIN;
+	TAILQ_INIT(&table->recents);
 	return 0;
 }
 
@@ -71,6 +72,13 @@ active_fini(struct active_table *table)
 			free(active);
 			active = chained;
 		}
+	}
+	/* The stations' slots are gone by now. */
+	while (table->bucket_count > 0 && !TAILQ_EMPTY(&table->recents)) {
+		struct recent *recent = TAILQ_FIRST(&table->recents);
+
+		TAILQ_REMOVE(&table->recents, recent, all);
+		free(recent);
 	}
 	free(table->buckets);
 	memset(table, 0, sizeof(*table));
@@ -232,9 +240,11 @@ active_at(const struct active_slot *slot, struct ocppd_place place, int64_t time
 {
 	struct active *found = NULL;
 
-	/* Of several that fit the youngest: the others lack a stop (G17). */
+	/* Of several that fit the youngest: the others lack a stop (G17). One that was given up is
+	 * not meant by what names none: the meter of an idle connector is read, too. */
 	for (struct active *active = slot->first; active != NULL; active = active->next) {
 		if (is_place(active, place) && !active->is_pending &&
+		    (active->flags & OCPPD_TX_STALE) == 0 &&
 		    time_us >= active->start_us - LATE_US &&
 		    (found == NULL || active->start_us > found->start_us))
 			found = active;
@@ -242,34 +252,91 @@ active_at(const struct active_slot *slot, struct ocppd_place place, int64_t time
 	return found;
 }
 
-void
-energy_learn(struct energy *energy, const struct ocppd_reading *reading)
+bool
+active_has_younger(const struct active_slot *slot, const struct active *than)
 {
-	for (uint32_t i = 0; i < reading->count; i++) {
-		bool is_interval;
-		int64_t wh;
-
-		if (!sampled_energy_wh(&reading->values[i], &is_interval, &wh))
-			continue;
-		if (is_interval) {
-			energy->has_interval = !__builtin_add_overflow(energy->interval_wh, wh,
-								       &energy->interval_wh);
-			continue;
-		}
-		if (!energy->has_register || wh < energy->first_wh)
-			energy->first_wh = wh;
-		if (!energy->has_register || wh > energy->last_wh)
-			energy->last_wh = wh;
-		energy->has_register = true;
+	for (const struct active *active = slot->first; active != NULL; active = active->next) {
+		if (active != than && is_place(active, than->place) && !active->is_pending &&
+		    (active->flags & (OCPPD_TX_STALE | OCPPD_TX_UNAUTHORISED)) == 0 &&
+		    active->start_us >= than->start_us)
+			return true;
 	}
+	return false;
 }
 
 void
 active_learn(struct active *active, const struct ocppd_reading *reading)
 {
-	/* Repeated and late ones say nothing new, and intervals must not count twice. */
-	if (active->last_reading_us != 0 && reading->time_us <= active->last_reading_us)
+	/* Repeated and late ones must not count twice: the table knows. */
+	if (active->last_reading_us != 0 && reading->time_us <= active->last_reading_us) {
+		active->is_partial = true;
 		return;
+	}
 	active->last_reading_us = reading->time_us;
 	energy_learn(&active->energy, reading);
+}
+
+/* ---- What stopped lately ------------------------------------------------------------------------
+ */
+
+void
+recent_add(struct active_table *table, struct active_slot *slot, const struct active *active,
+	   int64_t stop_us, int64_t until_mono_us)
+{
+	struct recent *recent = calloc(1, sizeof(*recent));
+	uint32_t count = 0;
+
+	if (recent == NULL)
+		return; /* late readings without an id are kept by connector and time then */
+	recent->slot = slot;
+	recent->id = active->id;
+	recent->place = active->place;
+	recent->start_us = active->start_us;
+	recent->stop_us = stop_us;
+	recent->until_mono_us = until_mono_us;
+	recent->next = slot->recent;
+	slot->recent = recent;
+	TAILQ_INSERT_TAIL(&table->recents, recent, all);
+	for (; recent != NULL; recent = recent->next)
+		count++;
+	if (count <= RECENT_MAX)
+		return;
+	for (recent = slot->recent; recent->next != NULL;)
+		recent = recent->next;
+	recent_remove(table, recent);
+}
+
+void
+recent_remove(struct active_table *table, struct recent *recent)
+{
+	struct recent **at = &recent->slot->recent;
+
+	while (*at != recent)
+		at = &(*at)->next;
+	*at = recent->next;
+	TAILQ_REMOVE(&table->recents, recent, all);
+	free(recent);
+}
+
+const struct recent *
+recent_by_id(const struct active_slot *slot, int64_t id)
+{
+	for (const struct recent *recent = slot->recent; recent != NULL; recent = recent->next) {
+		if (recent->id == id)
+			return recent;
+	}
+	return NULL;
+}
+
+const struct recent *
+recent_at(const struct active_slot *slot, struct ocppd_place place, int64_t time_us, bool is_end)
+{
+	/* The youngest first. */
+	for (const struct recent *recent = slot->recent; recent != NULL; recent = recent->next) {
+		if (recent->place.evse == place.evse &&
+		    recent->place.connector == place.connector && time_us >= recent->start_us &&
+		    time_us <= recent->stop_us + (is_end ? LATE_US : 0))
+			return recent;
+	}
+	return NULL;
 }

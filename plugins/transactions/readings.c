@@ -19,6 +19,8 @@ struct readings_op {
 	struct json_object *event; /* or NULL */
 	int64_t transaction_id;    /* the one under way that all or some belong to; 0: none */
 	int64_t wire_id;           /* a positive id that is not under way here, else 0 */
+	int64_t settle_id;         /* a stopped one whose energy may be another now, else 0 */
+	int64_t stale_id;          /* a stale one that these readings belong to, else 0 */
 	uint32_t flags;
 	uint32_t if_at; /* the first conditional statement, if wire_id */
 };
@@ -124,18 +126,59 @@ owner_of(const struct readings_op *op, const struct ocppd_tx_readings *all,
 	 const struct ocppd_reading *reading)
 {
 	const struct active_slot *slot = tx_slot(op->ctx, op->station);
-	struct active *active;
 
-	if (all->transaction_id > 0) {
-		active = active_by_id(slot, all->transaction_id);
-		if (active != NULL)
-			return active;
-		return NULL;
-	}
+	if (all->transaction_id > 0)
+		return active_by_id(slot, all->transaction_id);
 	/* Quirk G13: no id, or one that means none. Connector 0 is the whole station's meter. */
 	if (all->place.evse <= 0 || (reading->flags & OCPPD_TX_TIME) != 0)
 		return NULL;
 	return active_at(slot, all->place, reading->time_us);
+}
+
+static bool
+is_closing(const struct ocppd_reading *reading)
+{
+	for (uint32_t i = 0; i < reading->count; i++) {
+		struct sampled_energy energy;
+
+		if (sampled_energy_of(&reading->values[i], &energy) && energy.is_end)
+			return true;
+	}
+	return false;
+}
+
+/* The transaction that stopped lately and that a moment belongs to (quirk G14), or NULL. */
+static const struct recent *
+former_owner_of(const struct readings_op *op, const struct ocppd_tx_readings *all,
+		const struct ocppd_reading *reading)
+{
+	const struct active_slot *slot = tx_slot(op->ctx, op->station);
+
+	if (slot->recent == NULL)
+		return NULL;
+	if (all->transaction_id > 0)
+		return recent_by_id(slot, all->transaction_id);
+	if (all->place.evse <= 0 || (reading->flags & OCPPD_TX_TIME) != 0)
+		return NULL;
+	return recent_at(slot, all->place, reading->time_us, is_closing(reading));
+}
+
+/* A moment of a transaction under way. */
+static void
+learn(struct readings_op *op, const struct ocppd_tx_readings *all,
+      const struct ocppd_reading *reading, struct active *active)
+{
+	op->transaction_id = active->id;
+	if (all->transaction_id <= 0) {
+		ocppd_quirk_hit(op->ctx->host, op->station, "G13", NULL);
+	} else {
+		/* Only what names it is a sign of life: an idle connector's meter is read, too. */
+		active->alive_mono_us = ocppd_mono_us(op->ctx->host);
+		if ((active->flags & OCPPD_TX_STALE) != 0 &&
+		    reading->time_us > active->last_reading_us)
+			op->stale_id = active->id;
+	}
+	active_learn(active, reading);
 }
 
 static int
@@ -145,16 +188,21 @@ add_reading(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_
 	struct transactions *ctx = op->ctx;
 	const struct ocppd_reading *reading = &all->readings[i];
 	const char *raw_frame = i == 0 ? all->raw_frame : NULL;
+	const struct recent *recent = former_owner_of(op, all, reading);
 	struct active *active = owner_of(op, all, reading);
+	struct active_slot *slot = tx_slot(ctx, op->station);
 	struct ocppd_value id;
 	int r;
 
+	if (recent != NULL && (active == NULL || reading->time_us < active->start_us)) {
+		id = ocppd_value_int(recent->id);
+		op->settle_id = recent->id;
+		ocppd_quirk_hit(ctx->host, op->station, "G14", NULL);
+		return tx_add_reading(ctx, unit, &id, reading, all->received_us, raw_frame);
+	}
 	if (active != NULL) {
 		id = ocppd_value_int(active->id);
-		op->transaction_id = active->id;
-		active_learn(active, reading);
-		if (all->transaction_id <= 0)
-			ocppd_quirk_hit(ctx->host, op->station, "G13", NULL);
+		learn(op, all, reading, active);
 		return tx_add_reading(ctx, unit, &id, reading, all->received_us, raw_frame);
 	}
 	if (op->wire_id != 0) {
@@ -171,6 +219,9 @@ add_reading(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_
 		if (i == 0)
 			op->if_at = (uint32_t)r;
 	}
+	/* Quirk G07: a start may be to come. */
+	if (all->place.evse > 0 && reading->time_us > slot->held_us)
+		slot->held_us = reading->time_us;
 	return add_unmatched(op, unit, all, reading, raw_frame);
 }
 
@@ -246,6 +297,21 @@ suspect(struct transactions *ctx, struct ocppd_station *station, int64_t transac
 	ctx->outstanding++;
 }
 
+/* What the books say about others than transactions under way may be another thing now. */
+static void
+follow_up(const struct readings_op *op)
+{
+	struct active *active;
+
+	if (op->settle_id != 0)
+		tx_settle(op->ctx, op->settle_id, 0);
+	if (op->stale_id == 0)
+		return;
+	active = active_by_id(tx_slot(op->ctx, op->station), op->stale_id);
+	if (active != NULL && (active->flags & OCPPD_TX_STALE) != 0)
+		tx_heard_again(op->ctx, active);
+}
+
 static void
 on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
@@ -265,6 +331,9 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		/* The unmatched row that follows went in: the id is not this station's. */
 		if (op->wire_id != 0 && op->if_at + 1 < count && rows[op->if_at + 1].changes > 0)
 			suspect(ctx, op->station, op->wire_id);
+		else if (op->wire_id != 0 && op->if_at < count && rows[op->if_at].changes > 0)
+			op->settle_id = op->wire_id;
+		follow_up(op);
 		if (op->event != NULL) {
 			(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_METER_VALUES,
 						  ocppd_station_id(op->station), op->event);
@@ -300,7 +369,8 @@ tx_readings(void *self, struct ocppd_host *host, const struct ocppd_tx_readings 
 	op->station = readings->station;
 	op->flags = readings->flags;
 	if (readings->transaction_id > 0 &&
-	    active_by_id(tx_slot(ctx, op->station), readings->transaction_id) == NULL)
+	    active_by_id(tx_slot(ctx, op->station), readings->transaction_id) == NULL &&
+	    recent_by_id(tx_slot(ctx, op->station), readings->transaction_id) == NULL)
 		op->wire_id = readings->transaction_id;
 
 	for (uint32_t i = 0; i < count && i < READINGS_MAX; i++) {

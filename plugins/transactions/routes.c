@@ -104,6 +104,17 @@ path_id(struct ocppd_host *host, struct ocppd_request *request, int64_t *ret)
 /* ---- One --------------------------------------------------------------------------------------
  */
 
+static struct json_object *
+shown_json(const struct ocppd_rows *rows, uint32_t i)
+{
+	const struct ocppd_value *row = rows->values + (size_t)i * rows->columns;
+	struct json_object *object = tx_json(row);
+
+	if (object != NULL && rows->columns > TX_LATEST)
+		tx_add_latest(object, row);
+	return object;
+}
+
 static void
 on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
@@ -117,7 +128,7 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	if (rows->count == 0)
 		say_unknown(host, work->request);
 	else
-		ocppd_request_reply(host, work->request, 200, tx_json(rows->values));
+		ocppd_request_reply(host, work->request, 200, shown_json(rows, 0));
 	work_end(work);
 }
 
@@ -134,7 +145,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (work == NULL)
 		return;
 	value = ocppd_value_int(id);
-	work_query(work, STATEMENT_FIND, &value, 1, on_read);
+	work_query(work, STATEMENT_SHOW, &value, 1, on_read);
 }
 
 /* ---- Many -------------------------------------------------------------------------------------
@@ -147,7 +158,7 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 	struct json_object *body;
 	struct json_object *items;
-	char next[24];
+	char next[48];
 
 	if (result < 0) {
 		work_fail(work, result, err);
@@ -156,71 +167,105 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	body = json_object_new_object();
 	items = json_object_new_array();
 	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
-		json_object_array_add(items, tx_json(rows->values + (size_t)i * rows->columns));
+		json_object_array_add(items, shown_json(rows, i));
 	ocppd_json_add(body, "items", items);
 	if (rows->count > work->limit) {
 		const struct ocppd_value *last =
 			rows->values + (size_t)(work->limit - 1) * rows->columns;
 
-		snprintf(next, sizeof(next), "%lld", (long long)last[TX_ID].number);
+		snprintf(next, sizeof(next), "%lld.%lld", (long long)last[TX_START_US].number,
+			 (long long)last[TX_ID].number);
 		ocppd_json_add_str(body, "next", next);
 	}
 	ocppd_request_reply(host, work->request, 200, body);
 	work_end(work);
 }
 
-/* The statement whose index fits the question best. */
-static uint32_t
-choose_list(const char *station_id, const char *token, int64_t is_open)
+static struct ocppd_value
+text_or_null(const char *text)
 {
-	if (is_open == 1)
-		return STATEMENT_LIST_OPEN;
-	if (token != NULL)
-		return STATEMENT_LIST_TOKEN;
-	return station_id != NULL ? STATEMENT_LIST_STATION : STATEMENT_LIST;
+	return text[0] == '\0' ? ocppd_value_null() : ocppd_value_str(text);
 }
 
-static struct ocppd_value
-int_or_null(int64_t number, int64_t absent)
+void
+list_filter(const struct ocppd_request *request, struct list_filter *ret)
 {
-	return number == absent ? ocppd_value_null() : ocppd_value_int(number);
+	const char *station_id = ocppd_request_query(request, "stationId");
+	int64_t to_us = ocppd_request_query_int(request, "to", INT64_MAX);
+
+	memset(ret, 0, sizeof(*ret));
+	snprintf(ret->station_id, sizeof(ret->station_id), "%s",
+		 station_id == NULL ? "" : station_id);
+	token_fold(ocppd_request_query(request, "idTag"), ret->token);
+	ret->is_active = ocppd_request_query_int(request, "active", -1);
+	ret->from_us = ocppd_request_query_int(request, "from", INT64_MIN);
+	ret->to_us = to_us == INT64_MAX ? INT64_MAX : to_us - 1;
+	ret->before_us = ret->to_us;
+	ret->before_id = INT64_MAX;
+}
+
+/* The statement whose index fits the question best. */
+uint32_t
+list_values(const struct list_filter *filter, int64_t limit, struct ocppd_value ret_values[8])
+{
+	const struct ocppd_value values[8] = {
+		ocppd_value_int(filter->before_us),
+		ocppd_value_int(limit),
+		text_or_null(filter->station_id),
+		text_or_null(filter->token),
+		filter->is_active < 0 ? ocppd_value_null() : ocppd_value_int(filter->is_active),
+		ocppd_value_int(filter->from_us),
+		ocppd_value_int(filter->to_us),
+		ocppd_value_int(filter->before_id),
+	};
+
+	memcpy(ret_values, values, sizeof(values));
+	if (filter->is_active == 1)
+		return STATEMENT_LIST_OPEN;
+	if (filter->token[0] != '\0')
+		return STATEMENT_LIST_TOKEN;
+	return filter->station_id[0] != '\0' ? STATEMENT_LIST_STATION : STATEMENT_LIST;
+}
+
+/* "START.ID" of a page's last row. */
+static bool
+read_cursor(const char *text, int64_t *ret_first, int64_t *ret_second)
+{
+	const char *at = parse_number(text, ret_first);
+
+	if (at == NULL || *at != '.')
+		return false;
+	at = parse_number(at + 1, ret_second);
+	return at != NULL && *at == '\0';
+}
+
+static void
+say_cursor(struct ocppd_host *host, struct ocppd_request *request)
+{
+	ocppd_request_problem(host, request, 400, "bad-cursor",
+			      "`after` is not a cursor that a list gave");
 }
 
 void
 routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const char *after = ocppd_request_query(request, "after");
-	const char *station_id = ocppd_request_query(request, "stationId");
-	const char *token = ocppd_request_query(request, "idTag");
-	int64_t is_open = ocppd_request_query_int(request, "active", -1);
-	char folded[OCPPD_TOKEN_MAX + 1];
-	int64_t before = INT64_MAX;
+	struct ocppd_value values[8];
+	struct list_filter filter;
 	struct work *work;
+	uint32_t statement;
 
-	if (after != NULL &&
-	    (after = parse_number(after, &before), after == NULL || *after != '\0')) {
-		ocppd_request_problem(host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
+	list_filter(request, &filter);
+	if (after != NULL && !read_cursor(after, &filter.before_us, &filter.before_id)) {
+		say_cursor(host, request);
 		return;
 	}
 	work = work_new(ctx, request);
 	if (work == NULL)
 		return;
 	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	token_fold(token, folded);
-
-	const struct ocppd_value values[] = {
-		ocppd_value_int(before),
-		ocppd_value_int(work->limit + 1),
-		ocppd_value_str(station_id),
-		ocppd_value_str(token == NULL ? NULL : folded),
-		int_or_null(is_open, -1),
-		int_or_null(ocppd_request_query_int(request, "from", INT64_MIN), INT64_MIN),
-		int_or_null(ocppd_request_query_int(request, "to", INT64_MIN), INT64_MIN),
-	};
-
-	work_query(work, choose_list(station_id, token, is_open), values,
-		   sizeof(values) / sizeof(values[0]), on_list);
+	statement = list_values(&filter, work->limit + 1, values);
+	work_query(work, statement, values, 8, on_list);
 }
 
 /* ---- Readings -----------------------------------------------------------------------------------
@@ -284,15 +329,9 @@ routes_readings(struct ocppd_host *host, struct ocppd_request *request, void *ct
 
 	if (!path_id(host, request, &id))
 		return;
-	if (after != NULL) {
-		const char *at = parse_number(after, &time_us);
-
-		if (at == NULL || *at != '.' || (at = parse_number(at + 1, &digest)) == NULL ||
-		    *at != '\0') {
-			ocppd_request_problem(host, request, 400, "bad-cursor",
-					      "`after` is not a cursor that a list gave");
-			return;
-		}
+	if (after != NULL && !read_cursor(after, &time_us, &digest)) {
+		say_cursor(host, request);
+		return;
 	}
 	work = work_new(ctx, request);
 	if (work == NULL)
@@ -315,20 +354,6 @@ routes_readings(struct ocppd_host *host, struct ocppd_request *request, void *ct
 /* ---- Administrative close -----------------------------------------------------------------------
  */
 
-static struct active *
-active_of_row(struct transactions *ctx, const struct ocppd_value *row)
-{
-	char station_id[OCPPD_STATION_ID_MAX * 4 + 1];
-	struct ocppd_station *station;
-
-	if (row[TX_STATION].len >= sizeof(station_id))
-		return NULL;
-	memcpy(station_id, row[TX_STATION].data, row[TX_STATION].len);
-	station_id[row[TX_STATION].len] = '\0';
-	station = ocppd_station_find(ctx->host, station_id);
-	return station == NULL ? NULL : active_by_id(tx_slot(ctx, station), row[TX_ID].number);
-}
-
 static void
 on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
@@ -347,9 +372,12 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		work_end(work);
 		return;
 	}
-	active = active_of_row(ctx, rows[0].values);
-	if (active != NULL)
+	active = tx_active_of_row(ctx, rows[0].values);
+	if (active != NULL) {
+		recent_add(&ctx->active, tx_slot(ctx, active->station), active,
+			   rows[0].values[TX_STOP_US].number, ocppd_mono_us(ctx->host) + LATE_US);
 		active_remove(&ctx->active, tx_slot(ctx, active->station), active);
+	}
 	OCPPD_INFO(host, "transaction.closed", OCPPD_INT("transaction", work->id),
 		   OCPPD_STR("user", ocppd_request_user(work->request)));
 	if (ocppd_event_wanted(host, OCPPD_EVENT_TRANSACTION_STOPPED))
@@ -359,46 +387,55 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	work_end(work);
 }
 
+static struct ocppd_value
+if_positive(int64_t number)
+{
+	return number < 0 ? ocppd_value_null() : ocppd_value_int(number);
+}
+
 /* Closes with what is known: the operator's word, else the last reading. */
 static int
-commit_close(struct work *work, const struct ocppd_value *row)
+commit_close(struct work *work, const struct gathered *found)
 {
 	struct transactions *ctx = work->ctx;
 	struct json_object *body = ocppd_request_body(work->request);
-	const struct active *active = active_of_row(ctx, row);
-	const struct energy nothing = { 0 };
-	const struct energy *known = active == NULL ? &nothing : &active->energy;
+	const struct ocppd_value *row = found->row;
+	const struct track *track = energy_register(&found->energy);
 	int64_t now_us = ocppd_now_us(ctx->host);
-	int64_t stop_us = active != NULL && active->last_reading_us > row[TX_START_US].number
-				  ? active->last_reading_us
-				  : now_us;
 	int64_t given = ocppd_json_get_int(body, "meterStop", INT64_MIN);
-	struct energy_meter meter = { .start_wh = row[TX_METER_START].number, .has_start = true };
+	struct energy_meter meter = { .start_wh = row[TX_METER_START].number,
+				      .has_start = (row[TX_FLAGS].number & OCPPD_TX_METER) == 0,
+				      .start_us = row[TX_START_US].number,
+				      .stop_us = found->last_us > row[TX_START_US].number
+							 ? found->last_us
+							 : now_us };
 	struct energy_verdict verdict;
 	struct ocppd_unit *unit = NULL;
 	int r;
 
-	(void)ocppd_json_get_time(body, "timestamp", &stop_us);
-	meter.has_stop = given != INT64_MIN || known->has_register;
-	meter.stop_wh = given != INT64_MIN ? given : known->last_wh;
-	energy_judge(&meter, known, &verdict);
+	(void)ocppd_json_get_time(body, "timestamp", &meter.stop_us);
+	meter.has_stop = given != INT64_MIN || track != NULL;
+	meter.stop_wh = given != INT64_MIN ? given : track != NULL ? track->last_wh : 0;
+	energy_judge(&meter, &found->energy, &verdict);
 
 	const struct ocppd_value values[] = {
 		row[TX_ID],
-		ocppd_value_int(stop_us),
+		ocppd_value_int(meter.stop_us),
 		ocppd_value_int(now_us),
 		meter.has_stop ? ocppd_value_int(meter.stop_wh) : ocppd_value_null(),
 		ocppd_value_str("Other"),
 		ocppd_value_int(verdict.energy_wh),
 		ocppd_value_int(verdict.method),
-		ocppd_value_int(OCPPD_TX_CLOSED | (verdict.is_doubtful ? OCPPD_TX_METER : 0)),
+		ocppd_value_int(OCPPD_TX_CLOSED | verdict.flags),
+		ocppd_value_int(verdict.labels),
+		if_positive(verdict.register_wh),
+		if_positive(verdict.interval_wh),
 	};
 
 	r = tx_unit(ctx, NULL, &unit);
-	if (r < 0)
-		return r;
-	r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_CLOSE, values,
-				   sizeof(values) / sizeof(values[0]), 0);
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_CLOSE, values,
+					   sizeof(values) / sizeof(values[0]), 0);
 	if (r < 0) {
 		ctx->storage->unit_free(unit);
 		return r;
@@ -408,28 +445,27 @@ commit_close(struct work *work, const struct ocppd_value *row)
 }
 
 static void
-on_close_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	      const struct ocppd_error *err, void *arg)
+on_close_read(struct transactions *ctx, int result, const struct gathered *found, void *arg)
 {
 	struct work *work = arg;
 
-	if (result >= 0 && rows->count == 0) {
-		say_unknown(host, work->request);
+	if (result >= 0 && found->row == NULL) {
+		say_unknown(ctx->host, work->request);
 		work_end(work);
 		return;
 	}
 	if (result >= 0)
-		result = commit_close(work, rows->values);
+		result = commit_close(work, found);
 	if (result < 0)
-		work_fail(work, result, err);
+		work_fail(work, result, NULL);
 }
 
 void
 routes_stop(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct ocppd_value value;
 	struct work *work;
 	int64_t id;
+	int r;
 
 	if (!path_id(host, request, &id))
 		return;
@@ -437,6 +473,7 @@ routes_stop(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (work == NULL)
 		return;
 	work->id = id;
-	value = ocppd_value_int(id);
-	work_query(work, STATEMENT_FIND, &value, 1, on_close_read);
+	r = tx_gather(work->ctx, id, on_close_read, work);
+	if (r < 0)
+		work_fail(work, r, NULL);
 }

@@ -21,6 +21,7 @@ struct start_op {
 	struct active *active;
 	struct ocppd_station *station;
 	struct json_object *event; /* or NULL: nobody listens */
+	int64_t received_us;
 	int64_t stale[STALE_MAX];
 	uint32_t stale_count;
 	uint32_t auth_status;
@@ -103,22 +104,12 @@ mark_stale(struct start_op *op, struct active_slot *slot)
 {
 	for (uint32_t i = 0; i < op->stale_count; i++) {
 		struct active *older = active_by_id(slot, op->stale[i]);
-		struct json_object *body;
 
 		if (older == NULL)
 			continue;
 		older->flags |= OCPPD_TX_STALE;
 		ocppd_quirk_hit(op->ctx->host, op->station, "G17", NULL);
-		if (!ocppd_event_wanted(op->ctx->host, OCPPD_EVENT_TRANSACTION_UPDATED))
-			continue;
-		body = json_object_new_object();
-		ocppd_json_add_int(body, "transactionId", older->id);
-		ocppd_json_add_str(body, "stationId", ocppd_station_id(op->station));
-		ocppd_json_add_int(body, "connectorId", older->place.evse);
-		ocppd_json_add_str(body, "idTag", older->token);
-		ocppd_json_add(body, "flags", tx_flags_json(older->flags));
-		(void)ocppd_event_publish(op->ctx->host, OCPPD_EVENT_TRANSACTION_UPDATED,
-					  ocppd_station_id(op->station), body);
+		tx_settle(op->ctx, older->id, OCPPD_TX_STALE);
 	}
 }
 
@@ -128,18 +119,21 @@ settle_new(struct start_op *op, struct active_slot *slot, int64_t id)
 {
 	op->active->id = id;
 	op->active->is_pending = false;
+	op->active->received_us = op->received_us;
+	op->active->alive_mono_us = ocppd_mono_us(op->ctx->host);
 	mark_stale(op, slot);
 	OCPPD_INFO(op->ctx->host, "transaction.started",
 		   OCPPD_STR("station", ocppd_station_id(op->station)),
 		   OCPPD_INT("transaction", id), OCPPD_INT("connector", op->active->place.evse),
 		   OCPPD_TAG("tag", op->active->token),
 		   OCPPD_STR("status", tx_auth_word(op->auth_status)));
-	if (op->event == NULL)
-		return;
-	ocppd_json_add_int(op->event, "transactionId", id);
-	(void)ocppd_event_publish(op->ctx->host, OCPPD_EVENT_TRANSACTION_STARTED,
-				  ocppd_station_id(op->station), op->event);
-	op->event = NULL;
+	if (op->event != NULL) {
+		ocppd_json_add_int(op->event, "transactionId", id);
+		(void)ocppd_event_publish(op->ctx->host, OCPPD_EVENT_TRANSACTION_STARTED,
+					  ocppd_station_id(op->station), op->event);
+		op->event = NULL;
+	}
+	tx_match(op->ctx, op->active, op->received_us);
 }
 
 static void
@@ -299,6 +293,7 @@ tx_start(void *self, struct ocppd_host *host, const struct ocppd_tx_start *start
 	op->fn = fn;
 	op->arg = arg;
 	op->station = start->station;
+	op->received_us = start->received_us;
 	r = begin(op, start);
 	if (r < 0)
 		goto out;

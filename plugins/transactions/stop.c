@@ -33,7 +33,6 @@ struct stop_op {
 	char *kept[KEEP_COUNT];
 	struct ocppd_reading *readings; /* copies, only while something is looked up */
 	uint32_t reading_count;
-	struct energy energy;      /* of the message's own readings */
 	struct json_object *event; /* or NULL */
 	int64_t id;                /* of the record; 0: chosen by the unit */
 	uint32_t flags;            /* added to the record */
@@ -42,6 +41,7 @@ struct stop_op {
 	bool is_id_in_unit;
 	bool is_orphan;
 	bool is_repeat;
+	bool must_settle; /* the table holds readings that the verdict does not know */
 };
 
 /* The record that a stop closes, from memory or from the table. */
@@ -50,6 +50,7 @@ struct target {
 	int64_t start_us;
 	struct energy_meter meter;
 	struct energy energy;
+	int64_t last_us; /* of the readings in `energy`; 0: none */
 	uint32_t flags;
 	int32_t evse;
 	const char *token;
@@ -267,14 +268,23 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		op->is_repeat = true; /* an equal stop came between */
 	}
 	active = active_by_id(slot, op->id);
-	if (active != NULL && !op->is_orphan)
+	if (active != NULL && !op->is_orphan) {
+		op->must_settle |= active->is_partial;
+		recent_add(&ctx->active, slot, active, op->stop.stop_us,
+			   ocppd_mono_us(ctx->host) + LATE_US);
 		active_remove(&ctx->active, slot, active);
+	}
+	/* Its start may be still to come (quirk G07). */
+	if (op->is_orphan && op->stop.transaction_id <= 0 && op->stop.stop_us > slot->held_us)
+		slot->held_us = op->stop.stop_us;
 	if (op->is_repeat) {
 		ocppd_quirk_hit(ctx->host, op->stop.station, "G05", NULL);
 	} else {
 		log_stopped(op, done.flags);
 		publish(op, done.flags);
 	}
+	if (op->must_settle && !op->is_repeat)
+		tx_settle(ctx, op->id, 0);
 	done.transaction_id = op->id;
 	done.is_repeat = op->is_repeat;
 	op_end(op, 0, &done);
@@ -317,6 +327,27 @@ is_unrelated(const struct ocppd_tx_stop *stop, const struct target *target)
 	       !token_equal(stop->parent, target->parent);
 }
 
+/* The message's own readings, unless earlier messages had them. */
+static void
+learn_readings(struct stop_op *op, struct target *target, const struct ocppd_reading *readings,
+	       uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (target->last_us != 0 && readings[i].time_us <= target->last_us) {
+			op->must_settle = true;
+			continue;
+		}
+		target->last_us = readings[i].time_us;
+		energy_learn(&target->energy, &readings[i]);
+	}
+}
+
+static struct ocppd_value
+if_positive(int64_t number)
+{
+	return number < 0 ? ocppd_value_null() : ocppd_value_int(number);
+}
+
 /* Closes a record. Returns 0 (on_stored follows) or negative. */
 static int
 close_target(struct stop_op *op, struct target *target, const struct ocppd_reading *readings,
@@ -330,17 +361,17 @@ close_target(struct stop_op *op, struct target *target, const struct ocppd_readi
 
 	target->meter.stop_wh = stop->meter_stop_wh;
 	target->meter.has_stop = (stop->flags & OCPPD_TX_METER) == 0;
-	for (uint32_t i = 0; i < count; i++)
-		energy_learn(&target->energy, &readings[i]);
+	target->meter.start_us = target->start_us;
+	target->meter.stop_us = stop->stop_us;
+	learn_readings(op, target, readings, count);
 	energy_judge(&target->meter, &target->energy, &verdict);
 	op->id = target->id;
-	op->flags |= stop->flags | (verdict.is_doubtful ? OCPPD_TX_METER : 0) |
-		     tx_judge_time(stop->stop_us, stop->received_us);
+	op->flags |= stop->flags | verdict.flags | tx_judge_time(stop->stop_us, stop->received_us);
 	if (stop->stop_us < target->start_us)
 		op->flags |= OCPPD_TX_TIME;
 	if (is_unrelated(stop, target))
 		op->flags |= OCPPD_TX_STOP_TOKEN;
-	if (target->meter.has_stop && stop->meter_stop_wh < target->meter.start_wh)
+	if (verdict.flags != 0)
 		ocppd_quirk_hit(ctx->host, stop->station, "G09", NULL);
 
 	const struct ocppd_value values[] = {
@@ -357,6 +388,9 @@ close_target(struct stop_op *op, struct target *target, const struct ocppd_readi
 		ocppd_value_int(verdict.energy_wh),
 		ocppd_value_int(verdict.method),
 		ocppd_value_int(op->flags),
+		ocppd_value_int(verdict.labels),
+		if_positive(verdict.register_wh),
+		if_positive(verdict.interval_wh),
 	};
 
 	r = ctx->storage->unit_add(op->unit, ctx->host, STATEMENT_STOP, values,
@@ -469,6 +503,7 @@ target_of_active(const struct active *active, struct target *ret)
 	ret->meter.start_wh = active->meter_start_wh;
 	ret->meter.has_start = (active->flags & OCPPD_TX_METER) == 0;
 	ret->energy = active->energy;
+	ret->last_us = active->last_reading_us;
 	ret->flags = active->flags;
 	ret->evse = active->place.evse;
 	ret->token = active->token;
@@ -505,6 +540,7 @@ close_row(struct stop_op *op, const struct ocppd_value *row)
 	target.meter.start_wh = row[TX_METER_START].number;
 	target.meter.has_start =
 		(target.flags & OCPPD_TX_METER) == 0 || row[TX_STOP_US].type != OCPPD_VALUE_NULL;
+	op->must_settle = true;
 	return close_target(op, &target, op->readings, op->reading_count);
 }
 

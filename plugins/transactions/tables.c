@@ -41,8 +41,20 @@ static const char *const migration_1[] = {
 	NULL,
 };
 
+static const char *const migration_2[] = {
+	"ALTER TABLE transactions_transaction ADD COLUMN labels BIGINT",
+	"ALTER TABLE transactions_transaction ADD COLUMN register_wh BIGINT",
+	"ALTER TABLE transactions_transaction ADD COLUMN interval_wh BIGINT",
+	"ALTER TABLE transactions_transaction ADD COLUMN provisional_us BIGINT",
+	"ALTER TABLE transactions_transaction ADD COLUMN provisional_wh BIGINT",
+	"ALTER TABLE transactions_transaction ADD COLUMN matched_id BIGINT",
+	"CREATE INDEX transactions_time ON transactions_transaction (start_us)",
+	NULL,
+};
+
 const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	{ 1, 0, "transactions and readings", migration_1 },
+	{ 2, 0, "energy candidates, provisional ends, lists by time", migration_2 },
 };
 
 /* The order of the TX_* columns. */
@@ -50,18 +62,34 @@ const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	"transaction_id, station_id, wire_id, evse, connector, presented, parent, auth_status, "   \
 	"start_us, meter_start_wh, reservation_id, flags, stop_us, meter_stop_wh, reason, "        \
 	"energy_wh, energy_method, start_received_us, stop_received_us, stop_token, raw_reason, "  \
-	"repeats"
+	"repeats, labels, register_wh, interval_wh, provisional_us, provisional_wh, matched_id, "  \
+	"start_raw, stop_raw"
 
-/* $1 before id, $2 limit, $3 station, $4 token, $5 is open, $6 from, $7 to; NULL: any. */
-#define LIST(first)                                                                                \
-	"SELECT " COLUMNS " FROM transactions_transaction WHERE transaction_id < $1 AND " first    \
-	" (CAST($3 AS TEXT) IS NULL OR station_id = $3)"                                           \
+/*
+ * Lists come youngest start first. $1 start and $8 id of the row before (or beyond all), $2 limit,
+ * $3 station, $4 token, $5 is active, $6 from, $7 to, both inclusive; NULL in $3 to $5: any.
+ */
+#define FILTER                                                                                     \
+	" start_us >= $6 AND start_us <= $7"                                                       \
+	" AND (CAST($3 AS TEXT) IS NULL OR station_id = $3)"                                       \
 	" AND (CAST($4 AS TEXT) IS NULL OR token = $4)"                                            \
-	" AND (CAST($5 AS BIGINT) IS NULL OR ($5 = 1 AND stop_us IS NULL)"                         \
-	" OR ($5 = 0 AND stop_us IS NOT NULL))"                                                    \
-	" AND (CAST($6 AS BIGINT) IS NULL OR start_us >= $6)"                                      \
-	" AND (CAST($7 AS BIGINT) IS NULL OR start_us < $7)"                                       \
-	" ORDER BY transaction_id DESC LIMIT $2"
+	" AND (CAST($5 AS BIGINT) IS NULL"                                                         \
+	" OR ($5 = 1 AND stop_us IS NULL AND (flags & 8) = 0)"                                     \
+	" OR ($5 = 0 AND (stop_us IS NOT NULL OR (flags & 8) <> 0)))"
+#define LIST(first)                                                                                \
+	"SELECT " COLUMNS " FROM transactions_transaction WHERE " first                            \
+	" start_us <= $1 AND (start_us < $1 OR transaction_id < $8) AND" FILTER                    \
+	" ORDER BY start_us DESC, transaction_id DESC LIMIT $2"
+
+/* Rows of `page` with their latest reading, in the order of READINGS. */
+#define WITH_LATEST(page)                                                                          \
+	"WITH page AS (" page ") SELECT page.*, r.time_us, r.digest, r.received_us, r.flags, "     \
+	"r.time_raw, r.data FROM page LEFT JOIN transactions_reading AS r "                        \
+	"ON r.transaction_id = page.transaction_id AND r.time_us = (SELECT MAX(m.time_us) "        \
+	"FROM transactions_reading AS m WHERE m.transaction_id = page.transaction_id) "            \
+	"AND r.digest = (SELECT MAX(d.digest) FROM transactions_reading AS d "                     \
+	"WHERE d.transaction_id = page.transaction_id AND d.time_us = r.time_us) "                 \
+	"ORDER BY page.transaction_id DESC"
 
 const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 	/* $1: ids begin no lower, $2: how many. Never beyond 31 bits (quirk G18). */
@@ -91,7 +119,8 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			     "UPDATE transactions_transaction SET stop_us = $3, stop_raw = $4, "
 			     "stop_received_us = $5, meter_stop_wh = $6, reason = $7, "
 			     "raw_reason = $8, stop_token = $9, stop_frame = $10, "
-			     "energy_wh = $11, energy_method = $12, flags = (flags & ~280) | $13 "
+			     "energy_wh = $11, energy_method = $12, flags = (flags & ~280) | $13, "
+			     "labels = $14, register_wh = $15, interval_wh = $16 "
 			     "WHERE transaction_id = $1 AND station_id = $2 "
 			     "AND (stop_us IS NULL OR (flags & 256) <> 0) RETURNING flags" },
 	[STATEMENT_ORPHAN] = { "orphan",
@@ -114,7 +143,9 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 	[STATEMENT_CLOSE] = { "close",
 			      "UPDATE transactions_transaction SET stop_us = $2, "
 			      "stop_received_us = $3, meter_stop_wh = $4, reason = $5, "
-			      "energy_wh = $6, energy_method = $7, flags = flags | $8 "
+			      "energy_wh = $6, energy_method = $7, "
+			      "flags = (flags & ~8) | $8, labels = $9, register_wh = $10, "
+			      "interval_wh = $11 "
 			      "WHERE transaction_id = $1 AND stop_us IS NULL RETURNING " COLUMNS },
 	[STATEMENT_READING] = { "reading",
 				"INSERT INTO transactions_reading (transaction_id, time_us, "
@@ -148,6 +179,7 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 	[STATEMENT_FIND_STOP] = { "find by stop",
 				  "SELECT " COLUMNS
 				  " FROM transactions_transaction WHERE station_id = $1 "
+				  "AND start_us <= $2 AND start_us > $2 - 7776000000000 "
 				  "AND stop_us = $2 AND meter_stop_wh = $3 AND (flags & 4) <> 0 "
 				  "ORDER BY transaction_id LIMIT 1",
 				  OCPPD_STATEMENT_READ },
@@ -157,11 +189,75 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			     "AND transaction_id > $1 ORDER BY transaction_id LIMIT $2",
 			     OCPPD_STATEMENT_READ },
 	[STATEMENT_LIST] = { "list", LIST(""), OCPPD_STATEMENT_READ },
-	[STATEMENT_LIST_OPEN] = { "list open", LIST("stop_us IS NULL AND"), OCPPD_STATEMENT_READ },
+	[STATEMENT_LIST_OPEN] = { "list open",
+				  WITH_LATEST("SELECT " COLUMNS " FROM transactions_transaction "
+					      "WHERE stop_us IS NULL AND transaction_id < $8 AND "
+					      "CAST($1 AS BIGINT) IS NOT NULL AND" FILTER
+					      " ORDER BY transaction_id DESC LIMIT $2"),
+				  OCPPD_STATEMENT_READ },
 	[STATEMENT_LIST_STATION] = { "list of a station", LIST("station_id = $3 AND"),
 				     OCPPD_STATEMENT_READ },
 	[STATEMENT_LIST_TOKEN] = { "list of a token", LIST("token = $4 AND"),
 				   OCPPD_STATEMENT_READ },
+	[STATEMENT_SHOW] = { "show",
+			     WITH_LATEST("SELECT " COLUMNS " FROM transactions_transaction "
+					 "WHERE transaction_id = $1"),
+			     OCPPD_STATEMENT_READ },
+	/* $4: flags that are judged anew, $11: 1 for a stopped one. */
+	[STATEMENT_SETTLE] = { "settle",
+			       "UPDATE transactions_transaction SET energy_wh = $2, "
+			       "energy_method = $3, flags = (flags & ~$4) | $5, labels = $6, "
+			       "register_wh = $7, interval_wh = $8, provisional_us = $9, "
+			       "provisional_wh = $10 WHERE transaction_id = $1 AND "
+			       "(CASE WHEN stop_us IS NULL THEN 0 ELSE 1 END) = $11 "
+			       "RETURNING " COLUMNS },
+	[STATEMENT_REVIVE] = { "revive",
+			       "UPDATE transactions_transaction SET flags = flags & ~8, "
+			       "energy_wh = NULL, energy_method = NULL, provisional_us = NULL, "
+			       "provisional_wh = NULL WHERE transaction_id = $1 AND "
+			       "stop_us IS NULL AND (flags & 8) <> 0 RETURNING " COLUMNS },
+	/* What a station's books hold from a time on, the oldest first. */
+	[STATEMENT_SINCE] = { "since a start",
+			      "SELECT " COLUMNS
+			      " FROM transactions_transaction WHERE station_id = $1 "
+			      "AND start_us >= $2 ORDER BY start_us, transaction_id LIMIT $3",
+			      OCPPD_STATEMENT_READ },
+	/* What named a transaction (-1, an id of elsewhere) may lie a little before its start. */
+	[STATEMENT_MOVE_HELD] = { "match readings",
+				  "INSERT INTO transactions_reading (transaction_id, time_us, "
+				  "digest, received_us, flags, time_raw, data, frame) SELECT $1, "
+				  "time_us, digest, received_us, flags, time_raw, data, frame "
+				  "FROM transactions_unmatched WHERE station_id = $2 AND "
+				  "evse = $3 AND connector = $4 AND time_us >= $5 AND time_us < $6 "
+				  "AND (time_us >= $7 OR wire_id <> 0) ON CONFLICT DO NOTHING" },
+	[STATEMENT_DROP_HELD] = { "forget matched readings",
+				  "DELETE FROM transactions_unmatched WHERE station_id = $1 AND "
+				  "evse = $2 AND connector = $3 AND time_us >= $4 AND time_us < $5 "
+				  "AND (time_us >= $6 OR wire_id <> 0)" },
+	[STATEMENT_MOVE_READINGS] = { "match an orphan's readings",
+				      "INSERT INTO transactions_reading (transaction_id, time_us, "
+				      "digest, received_us, flags, time_raw, data, frame) "
+				      "SELECT $1, time_us, digest, received_us, flags, time_raw, "
+				      "data, frame FROM transactions_reading "
+				      "WHERE transaction_id = $2 ON CONFLICT DO NOTHING" },
+	[STATEMENT_DROP_READINGS] = { "forget an orphan's readings",
+				      "DELETE FROM transactions_reading WHERE transaction_id = $1" },
+	[STATEMENT_ORPHAN_MATCHED] = { "match an orphan",
+				       "UPDATE transactions_transaction SET flags = flags | 4, "
+				       "matched_id = $2 WHERE transaction_id = $1 AND "
+				       "matched_id IS NULL RETURNING transaction_id" },
+	/* Takes over what the orphan $2 says; 2 is its own flag. */
+	[STATEMENT_STOP_MATCHED] = { "stop by an orphan",
+				     "UPDATE transactions_transaction SET "
+				     "(stop_us, stop_raw, stop_received_us, meter_stop_wh, reason, "
+				     "raw_reason, stop_token, stop_frame) = (SELECT o.stop_us, "
+				     "o.stop_raw, o.stop_received_us, o.meter_stop_wh, o.reason, "
+				     "o.raw_reason, o.stop_token, o.stop_frame FROM "
+				     "transactions_transaction AS o WHERE o.transaction_id = $2), "
+				     "energy_wh = $3, energy_method = $4, "
+				     "flags = (flags & ~280) | $5 "
+				     "WHERE transaction_id = $1 AND stop_us IS NULL "
+				     "RETURNING " COLUMNS },
 	[STATEMENT_READINGS] = { "readings",
 				 "SELECT time_us, digest, received_us, flags, time_raw, data "
 				 "FROM transactions_reading WHERE transaction_id = $1 "

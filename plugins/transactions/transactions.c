@@ -167,6 +167,8 @@ started(struct transactions *ctx, int result, const struct ocppd_error *err)
 	struct ocppd_error own = { 0 };
 
 	ctx->is_starting = false;
+	if (result >= 0)
+		result = sweep_start(ctx);
 	if (result < 0 && (err == NULL || err->code == 0)) {
 		(void)ocppd_error_set(&own, result, "the transactions under way cannot be read");
 		err = &own;
@@ -215,6 +217,9 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	if (active == NULL)
 		return OCPPD_ENOMEM;
 	active->id = row[TX_ID].number;
+	active->is_partial = true;
+	active->received_us = row[TX_START_RECEIVED].number;
+	active->alive_mono_us = ocppd_mono_us(ctx->host);
 	return 0;
 }
 
@@ -345,8 +350,10 @@ on_rebooted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, 
 	(void)err;
 	for (struct active *active = tx_slot(ctx, op->station)->first;
 	     active != NULL && result >= 0; active = active->next) {
-		if (!active->is_pending)
-			active->flags |= OCPPD_TX_SUSPENDED;
+		if (active->is_pending)
+			continue;
+		active->flags |= OCPPD_TX_SUSPENDED;
+		active->alive_mono_us = ocppd_mono_us(ctx->host);
 	}
 	op->fn(op->asker, result, NULL, op->arg);
 	free(op);
@@ -397,10 +404,10 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	struct transactions *ctx = calloc(1, sizeof(*ctx));
 	int r;
 
-	(void)conf;
 	if (ctx == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	ctx->host = host;
+	ctx->conf = conf;
 	r = active_init(&ctx->active);
 	if (r >= 0)
 		r = ctx->slot =
@@ -424,6 +431,8 @@ forget_active(struct transactions *ctx)
 		while ((active = ctx->active.buckets[i]) != NULL)
 			active_remove(&ctx->active, tx_slot(ctx, active->station), active);
 	}
+	while (!TAILQ_EMPTY(&ctx->active.recents))
+		recent_remove(&ctx->active, TAILQ_FIRST(&ctx->active.recents));
 }
 
 static int
@@ -436,6 +445,9 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
+	ctx->stations = NULL;
+	if (ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self) >= 0)
+		ctx->stations = ops;
 	ctx->is_stopping = false;
 	ctx->is_starting = true;
 	forget_active(ctx);
@@ -447,6 +459,16 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	return OCPPD_PENDING;
 }
 
+static void
+reload(struct ocppd_host *host, void *arg, const void *conf)
+{
+	struct transactions *ctx = arg;
+
+	(void)host;
+	ctx->conf = conf;
+	(void)sweep_start(ctx);
+}
+
 static int
 stop(struct ocppd_host *host, void *arg)
 {
@@ -454,6 +476,7 @@ stop(struct ocppd_host *host, void *arg)
 
 	(void)host;
 	ctx->is_stopping = true;
+	sweep_stop(ctx);
 	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
 }
 
@@ -463,6 +486,7 @@ shutdown_module(struct ocppd_host *host, void *arg)
 	struct transactions *ctx = arg;
 
 	(void)host;
+	ocppd_timer_free(ctx->sweeper);
 	active_fini(&ctx->active);
 	packer_fini(&ctx->packer);
 	free(ctx);
@@ -471,6 +495,38 @@ shutdown_module(struct ocppd_host *host, void *arg)
 /* ---- Tables -------------------------------------------------------------------------------------
  */
 
+static const struct ocppd_option options[] = {
+	{ "stale_after_available", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct transactions_conf, stale_available_s), .min = 1, .max = 604800,
+	  .def = "10min",
+	  .doc = "A transaction whose connector is Available for that long, without a reading of "
+		 "its own meanwhile, becomes stale: its end is provisional, until the station's "
+		 "stop comes." },
+	{ "stale_after_reboot", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct transactions_conf, stale_reboot_s), .min = 1, .max = 2592000, .def = "1h",
+	  .doc = "A transaction whose station rebooted becomes stale when no reading of its own "
+		 "comes in for that long." },
+};
+
+static const struct ocppd_field sampled_fields[] = {
+	{ "value", OCPPD_T_STRING },  { "context", OCPPD_T_STRING },
+	{ "format", OCPPD_T_STRING }, { "measurand", OCPPD_T_STRING },
+	{ "phase", OCPPD_T_STRING },  { "location", OCPPD_T_STRING },
+	{ "unit", OCPPD_T_STRING },
+};
+static const struct ocppd_field reading_fields[] = {
+	{ "timestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
+	{ "received", OCPPD_T_TIMESTAMP },
+	{ "timestampReceived", OCPPD_T_STRING, .doc = "the station's text where it differs" },
+	{ "flags", OCPPD_T_STRING, OCPPD_LIST },
+	{ "sampledValue", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(sampled_fields) },
+};
+static const struct ocppd_field candidate_fields[] = {
+	{ "meter", OCPPD_T_INTEGER, .doc = "Wh; meterStop - meterStart" },
+	{ "register", OCPPD_T_INTEGER, .doc = "Wh; what the register's readings rose" },
+	{ "interval", OCPPD_T_INTEGER, .doc = "Wh; the sum of interval readings" },
+};
 static const struct ocppd_field transaction_fields[] = {
 	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
@@ -495,6 +551,25 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "active", OCPPD_T_BOOLEAN, OCPPD_REQUIRED },
 	{ "repeats", OCPPD_T_INTEGER, .doc = "how often its messages came again" },
 	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST, .doc = "what is odd about it" },
+	{ "reasons", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST,
+	  .doc = "a sentence for each of the flags" },
+	{ "labels", OCPPD_T_STRING, OCPPD_LIST, .doc = "how its station reports energy" },
+	{ "labelReasons", OCPPD_T_STRING, OCPPD_LIST },
+	{ "provisional", OCPPD_T_BOOLEAN, .doc = "the end is the last reading: no stop came" },
+	{ "energyCandidates", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(candidate_fields) },
+	{ "matchedTransactionId", OCPPD_T_INTEGER,
+	  .doc = "of an orphan: the transaction that took its stop over" },
+	{ "startTimestampReceived", OCPPD_T_STRING, .doc = "the station's text where it differs" },
+	{ "stopTimestampReceived", OCPPD_T_STRING },
+	{ "latestReading", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(reading_fields),
+	  .doc = "of one, and with active=true" },
+};
+static const struct ocppd_field export_query[] = {
+	{ "stationId", OCPPD_T_STRING },
+	{ "idTag", OCPPD_T_STRING },
+	{ "active", OCPPD_T_BOOLEAN },
+	{ "from", OCPPD_T_TIMESTAMP, .doc = "started at or after" },
+	{ "to", OCPPD_T_TIMESTAMP, .doc = "started before" },
 };
 static const struct ocppd_field list_query[] = {
 	{ "stationId", OCPPD_T_STRING },
@@ -513,20 +588,6 @@ static const struct ocppd_field list_fields[] = {
 static const struct ocppd_field page_query[] = {
 	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "rows in a page, default 100" },
 	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
-};
-static const struct ocppd_field sampled_fields[] = {
-	{ "value", OCPPD_T_STRING },  { "context", OCPPD_T_STRING },
-	{ "format", OCPPD_T_STRING }, { "measurand", OCPPD_T_STRING },
-	{ "phase", OCPPD_T_STRING },  { "location", OCPPD_T_STRING },
-	{ "unit", OCPPD_T_STRING },
-};
-static const struct ocppd_field reading_fields[] = {
-	{ "timestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
-	{ "received", OCPPD_T_TIMESTAMP },
-	{ "timestampReceived", OCPPD_T_STRING, .doc = "the station's text where it differs" },
-	{ "flags", OCPPD_T_STRING, OCPPD_LIST },
-	{ "sampledValue", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
-	  .fields = OCPPD_TABLE(sampled_fields) },
 };
 static const struct ocppd_field readings_fields[] = {
 	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
@@ -556,10 +617,18 @@ static const struct ocppd_command stop_commands[] = {
 	  "Close the record of a station that is gone; sends nothing" },
 };
 
+static const struct ocppd_command export_commands[] = {
+	{ "transactions export", "stationId idTag active from to", NULL,
+	  "Print transactions as CSV, newest first" },
+};
+
 static const struct ocppd_route routes[] = {
 	{ "GET", "/v1/transactions", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(list_query),
 	  .res = OCPPD_TABLE(list_fields), .commands = OCPPD_TABLE(list_commands),
 	  .summary = "Transactions, newest first", .on_request = routes_list },
+	{ "GET", "/v1/transactions.csv", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(export_query),
+	  .commands = OCPPD_TABLE(export_commands),
+	  .summary = "Transactions as CSV (text/csv), newest first", .on_request = routes_export },
 	{ "GET", "/v1/transactions/{transactionId}", OCPPD_ROLE_VIEWER,
 	  .res = OCPPD_TABLE(transaction_fields), .commands = OCPPD_TABLE(get_commands),
 	  .summary = "One transaction", .on_request = routes_get },
@@ -587,13 +656,6 @@ static const struct ocppd_field started_fields[] = {
 	{ "remoteStart", OCPPD_T_BOOLEAN, .doc = "a RemoteStartTransaction had asked for it" },
 	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST },
 };
-static const struct ocppd_field updated_fields[] = {
-	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
-	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
-	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
-	{ "idTag", OCPPD_T_STRING },
-	{ "flags", OCPPD_T_STRING, OCPPD_REQUIRED | OCPPD_LIST },
-};
 static const struct ocppd_field meter_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
 	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
@@ -606,8 +668,9 @@ static const struct ocppd_field security_fields[] = OCPPD_EVENT_SECURITY_FIELDS;
 static const struct ocppd_topic topics[] = {
 	{ OCPPD_EVENT_TRANSACTION_STARTED, "A transaction is on record.",
 	  OCPPD_TABLE(started_fields) },
-	{ OCPPD_EVENT_TRANSACTION_UPDATED, "The flags of a transaction under way changed.",
-	  OCPPD_TABLE(updated_fields) },
+	{ OCPPD_EVENT_TRANSACTION_UPDATED,
+	  "A transaction became stale, went on after all, or its energy was judged anew.",
+	  OCPPD_TABLE(transaction_fields) },
 	{ OCPPD_EVENT_TRANSACTION_STOPPED, "A transaction ended, or an orphan came in.",
 	  OCPPD_TABLE(transaction_fields) },
 	{ OCPPD_EVENT_METER_VALUES, "Meter readings are on record.", OCPPD_TABLE(meter_fields) },
@@ -617,6 +680,7 @@ static const struct ocppd_topic topics[] = {
 
 static const struct ocppd_need needs[] = {
 	{ "ocppd.storage", .major = 1 },
+	{ "ocppd.stations", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
 static const struct ocppd_transactions_ops transactions_ops = {
@@ -638,14 +702,17 @@ OCPPD_PLUGIN = {
 	"transactions",
 	"0.1.0",
 	"Charging transactions and meter readings",
+	.conf_size = sizeof(struct transactions_conf),
 	.needs = OCPPD_TABLE(needs),
 	.provides = OCPPD_TABLE(provides),
 	.topics = OCPPD_TABLE(topics),
 	.migrations = { tx_migrations, TX_MIGRATIONS, sizeof(tx_migrations[0]) },
 	.statements = { tx_statements, STATEMENT_COUNT, sizeof(tx_statements[0]) },
 	.routes = OCPPD_TABLE(routes),
+	.options = OCPPD_TABLE(options),
 	.init = init,
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.shutdown = shutdown_module,
 };

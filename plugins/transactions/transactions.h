@@ -3,11 +3,14 @@
 #ifndef TRANSACTIONS_H
 #define TRANSACTIONS_H
 
+#include <sys/queue.h>
+
 #include <ocppd/event/meter.h>
 #include <ocppd/event/security.h>
 #include <ocppd/event/transaction.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 
 #include "energy.h"
@@ -15,9 +18,14 @@
 
 /*
  * The module's state and the seams between its files: active.c (what is under way, in memory),
- * start.c, stop.c, readings.c (the service), json.c and routes.c (operator API), tables.c
- * (schema and statements), transactions.c (life, ids).
+ * start.c, stop.c, readings.c (the service), settle.c (energy out of all stored readings), match.c
+ * (what arrived before its start), sweep.c (transactions that never stop), json.c, export.c
+ * and routes.c (operator API), tables.c (schema and statements), transactions.c (life, ids).
  */
+struct transactions_conf {
+	int64_t stale_available_s;
+	int64_t stale_reboot_s;
+};
 
 /* A transaction under way, or one that is being stored. */
 struct active {
@@ -28,23 +36,46 @@ struct active {
 	int64_t start_us;
 	int64_t meter_start_wh;
 	int64_t last_reading_us; /* 0: none came in since the daemon started */
+	int64_t received_us;     /* the start's */
+	int64_t alive_mono_us;   /* the last sign of life: start, own reading, boot, load */
+	int64_t free_mono_us; /* since when its connector is seen to be Available; 0: it is not */
 	struct energy energy;
 	struct ocppd_place place;
 	uint32_t flags;     /* OCPPD_TX_* */
 	uint32_t hash;      /* of the folded token */
 	bool is_pending;    /* not committed yet */
+	bool is_partial;    /* the table holds readings that `energy` does not know */
+	bool is_settling;   /* its provisional end is being found out */
 	const char *parent; /* behind the token, or NULL */
 	char token[];       /* as presented */
 };
 
 struct active_slot { /* with every station */
 	struct active *first;
+	struct recent *recent; /* the youngest first */
+	int64_t held_us;       /* the newest time of what is held for a start to come; 0: none
+				* since the daemon started */
 };
+
+/* One that stopped less than LATE_US ago: what came in late is its own (quirk G14). */
+struct recent {
+	struct recent *next; /* of the same station */
+	TAILQ_ENTRY(recent) all;
+	struct active_slot *slot;
+	struct ocppd_place place;
+	int64_t id;
+	int64_t start_us;
+	int64_t stop_us;
+	int64_t until_mono_us;
+};
+TAILQ_HEAD(recents, recent);
+#define RECENT_MAX 8 /* of a station */
 
 struct active_table {
 	struct active **buckets;
 	size_t bucket_count; /* a power of two */
 	size_t count;
+	struct recents recents; /* the oldest first */
 };
 
 struct active_key {
@@ -79,9 +110,19 @@ struct stop_hint {
 struct active *active_plausible(const struct active_slot *slot, const struct stop_hint *hint);
 /* Quirk G13: the one a reading of that place and time belongs to, or NULL. */
 struct active *active_at(const struct active_slot *slot, struct ocppd_place place, int64_t time_us);
+/* Another one began on its connector since. */
+bool active_has_younger(const struct active_slot *slot, const struct active *than);
 /* What a reading tells about the energy of a transaction. */
 void active_learn(struct active *active, const struct ocppd_reading *reading);
-void energy_learn(struct energy *energy, const struct ocppd_reading *reading);
+/* Remembers one that stops, and forgets it. The slot is the station's and must outlive it. */
+void recent_add(struct active_table *table, struct active_slot *slot, const struct active *active,
+		int64_t stop_us, int64_t until_mono_us);
+void recent_remove(struct active_table *table, struct recent *recent);
+/* Borrowed, may be NULL. */
+const struct recent *recent_by_id(const struct active_slot *slot, int64_t id);
+/* The one whose time includes time_us; is_end: that of a closing register, which may come late. */
+const struct recent *recent_at(const struct active_slot *slot, struct ocppd_place place,
+			       int64_t time_us, bool is_end);
 /* Equal without regard to ASCII case. */
 bool token_equal(const char *a, const char *b);
 /* Folded into ret_text of OCPPD_TOKEN_MAX + 1 bytes, "" for NULL; cut where it is longer. */
@@ -89,11 +130,16 @@ void token_fold(const char *text, char *ret_text);
 
 struct transactions {
 	struct ocppd_host *host;
+	const struct transactions_conf *conf;
+	const struct ocppd_stations_ops *stations; /* or NULL: no statuses are known */
+	void *stations_self;
 	const struct ocppd_storage_ops *storage;
 	void *storage_self;
 	struct active_table active;
 	struct packer packer; /* scratch */
-	int64_t id_next;      /* of the reserved block */
+	struct ocppd_timer *sweeper;
+	size_t sweep_at; /* the next bucket */
+	int64_t id_next; /* of the reserved block */
 	int64_t id_end;
 	int64_t spare_next; /* of the next one */
 	int64_t spare_end;
@@ -129,6 +175,16 @@ enum {
 	STATEMENT_LIST_STATION,
 	STATEMENT_LIST_TOKEN,
 	STATEMENT_READINGS,
+	STATEMENT_SHOW,
+	STATEMENT_SETTLE,
+	STATEMENT_REVIVE,
+	STATEMENT_SINCE,
+	STATEMENT_MOVE_HELD,
+	STATEMENT_DROP_HELD,
+	STATEMENT_MOVE_READINGS,
+	STATEMENT_DROP_READINGS,
+	STATEMENT_ORPHAN_MATCHED,
+	STATEMENT_STOP_MATCHED,
 	STATEMENT_COUNT,
 };
 
@@ -156,12 +212,22 @@ enum {
 	TX_STOP_TOKEN,
 	TX_RAW_REASON,
 	TX_REPEATS,
+	TX_LABELS,
+	TX_REGISTER,
+	TX_INTERVAL,
+	TX_PROVISIONAL_US,
+	TX_PROVISIONAL_WH,
+	TX_MATCHED,
+	TX_RAW_START,
+	TX_RAW_STOP,
 	TX_COLUMNS,
+	/* SHOW and LIST_OPEN go on: the latest reading as READINGS has it, NULL without one. */
+	TX_LATEST = TX_COLUMNS,
 };
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration tx_migrations[];
-#define TX_MIGRATIONS 1
+#define TX_MIGRATIONS 2
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */
@@ -189,9 +255,41 @@ int tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 		   const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
 		   int64_t received_us, const char *raw_frame);
 
+/* settle.c */
+struct gathered {
+	const struct ocppd_value *row; /* TX_*; NULL: there is no such transaction */
+	struct energy energy;          /* of all its readings */
+	int64_t last_us;               /* the newest reading; INT64_MIN: none */
+};
+/* found is borrowed until the return, NULL with a negative result. */
+typedef void gather_fn(struct transactions *ctx, int result, const struct gathered *found,
+		       void *arg);
+/* Reads a transaction and all its readings. 0 and fn runs once, or negative. */
+int tx_gather(struct transactions *ctx, int64_t id, gather_fn *fn, void *arg);
+/* Judges the energy of a stopped transaction again, or the provisional end of a stale one;
+ * flags: OCPPD_TX_STALE makes it one. */
+void tx_settle(struct transactions *ctx, int64_t id, uint32_t flags);
+void tx_publish_updated(struct transactions *ctx, const struct ocppd_value *row);
+/* The transaction under way that a row of the table is, or NULL. */
+struct active *tx_active_of_row(struct transactions *ctx, const struct ocppd_value *row);
+
+/* match.c: a start was stored; fetches what came before it (quirk G07). */
+void tx_match(struct transactions *ctx, const struct active *active, int64_t received_us);
+
+/* sweep.c */
+int sweep_start(struct transactions *ctx);
+void sweep_stop(struct transactions *ctx);
+/* A reading of a stale transaction came in. */
+void tx_heard_again(struct transactions *ctx, struct active *active);
+
 /* json.c */
 struct json_object *tx_json(const struct ocppd_value *row);
 struct json_object *tx_flags_json(uint32_t flags);
+/* The words, blanks between; cut where size is too small. */
+void tx_flags_text(uint32_t flags, char *ret_text, size_t size);
+const char *tx_method_word(int64_t method); /* "" for none */
+/* Adds `latestReading` from the columns that SHOW and LIST_OPEN have beyond TX_COLUMNS. */
+void tx_add_latest(struct json_object *object, const struct ocppd_value *row);
 struct json_object *tx_reading_json(const struct ocppd_reading *reading);
 /* The sampled values of one moment that were met so far; {0} before the first row. */
 struct moment {
@@ -200,12 +298,29 @@ struct moment {
 	uint32_t count;
 };
 int tx_stored_json(struct moment *moment, const struct ocppd_value *row, struct json_object *items);
+/* True the first time a value of that kind is met in a moment. */
+bool moment_is_new(struct moment *moment, int64_t time_us, uint64_t key);
 const char *tx_auth_word(uint32_t status);
 
 /* routes.c */
+struct list_filter {
+	char station_id[OCPPD_STATION_ID_MAX * 4 + 1]; /* "": any */
+	char token[OCPPD_TOKEN_MAX + 1];               /* folded; "": any */
+	int64_t is_active;                             /* -1: any */
+	int64_t from_us;
+	int64_t to_us;     /* inclusive */
+	int64_t before_us; /* the row before in the list: its start and id, or beyond all */
+	int64_t before_id;
+};
+/* The query parameters of a list. */
+void list_filter(const struct ocppd_request *request, struct list_filter *ret);
+/* The statement, and its values in ret_values. Texts are the filter's. */
+uint32_t list_values(const struct list_filter *filter, int64_t limit,
+		     struct ocppd_value ret_values[8]);
 void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_readings(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_export(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_stop(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 #endif

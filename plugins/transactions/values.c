@@ -570,14 +570,23 @@ unpacker_next(struct unpacker *unpacker, struct ocppd_sampled *ret)
 
 /* ---- Meaning -------------------------------------------------------------------------------- */
 
+/* 0: the total, 1: L1 by either name, 2: any other. */
+static uint32_t
+phase_class(const char *phase)
+{
+	if (phase == NULL)
+		return 0;
+	return compare_folded(phase, "L1") == 0 || compare_folded(phase, "L1-N") == 0 ? 1 : 2;
+}
+
 bool
-sampled_energy_wh(const struct ocppd_sampled *value, bool *ret_is_interval, int64_t *ret_wh)
+sampled_energy_of(const struct ocppd_sampled *value, struct sampled_energy *ret)
 {
 	uint32_t measurand = word_number(measurands, measurand_of(value), CODE_TEXT_8);
+	uint32_t context = word_number(contexts, context_of(value), CODE_TEXT_4);
 	struct decimal number;
-	int64_t wh;
 
-	if ((measurand != 1 && measurand != 5) || value->phase != NULL)
+	if (measurand != 1 && measurand != 5)
 		return false;
 	if (value->location != NULL && compare_folded(value->location, locations[0]) != 0)
 		return false;
@@ -591,10 +600,13 @@ sampled_energy_wh(const struct ocppd_sampled *value, bool *ret_is_interval, int6
 	} else if (value->unit != NULL && compare_folded(value->unit, "Wh") != 0) {
 		return false;
 	}
-	wh = number.mantissa;
+	ret->wh = number.mantissa;
 	for (uint32_t i = 0; i < number.scale; i++)
-		wh /= 10;
-	*ret_is_interval = measurand == 5;
-	*ret_wh = wh;
+		ret->wh /= 10;
+	ret->phase = phase_class(value->phase);
+	ret->is_interval = measurand == 5;
+	ret->is_clock = context == 2;
+	ret->is_begin = context == 3;
+	ret->is_end = context == 4;
 	return true;
 }

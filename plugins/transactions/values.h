@@ -72,8 +72,17 @@ void unpacker_fini(struct unpacker *unpacker);
 const char *measurand_of(const struct ocppd_sampled *value);
 const char *context_of(const struct ocppd_sampled *value);
 
-/* The active import register or interval in Wh. Returns false for any other value, for a phase's
- * share, and for what is no number. */
-bool sampled_energy_wh(const struct ocppd_sampled *value, bool *ret_is_interval, int64_t *ret_wh);
+/* What a value says about energy. */
+struct sampled_energy {
+	int64_t wh;
+	uint32_t phase; /* 0: the total, 1: L1, 2: another */
+	bool is_interval;
+	bool is_clock; /* Sample.Clock */
+	bool is_begin; /* Transaction.Begin */
+	bool is_end;
+};
+/* False: neither the active import register nor its interval, measured elsewhere than at the
+ * outlet, or no number. */
+bool sampled_energy_of(const struct ocppd_sampled *value, struct sampled_energy *ret);
 
 #endif

@@ -140,51 +140,220 @@ digest_knows_defaults_and_no_order(void **state)
 	assert_true(reading_digest(&a) != reading_digest(&c));
 }
 
+#define H INT64_C(3600000000)
+
+/* A register's readings, an hour apart from hour 0 on; negative: the end of the list. */
+struct energy_row {
+	const char *label;
+	struct energy_meter meter;
+	int64_t register_wh[5];
+	int64_t interval_wh;
+	int64_t energy_wh;
+	uint32_t method;
+	uint32_t flags;
+	uint32_t labels;
+};
+
+static struct energy
+learned(const struct energy_row *row)
+{
+	struct energy energy = { 0 };
+	char text[32];
+	struct ocppd_sampled value = { .value = text };
+	struct ocppd_reading reading = { .values = &value, .count = 1 };
+
+	for (int64_t i = 0; i < 5 && row->register_wh[i] >= 0; i++) {
+		snprintf(text, sizeof(text), "%lld", (long long)row->register_wh[i]);
+		reading.time_us = i * H;
+		energy_learn(&energy, &reading);
+	}
+	if (row->interval_wh > 0) {
+		snprintf(text, sizeof(text), "%lld", (long long)row->interval_wh);
+		value.measurand = "Energy.Active.Import.Interval";
+		energy_learn(&energy, &reading);
+		/* The same energy once more, by the clock. */
+		value.context = "Sample.Clock";
+		energy_learn(&energy, &reading);
+	}
+	return energy;
+}
+
 static void
 energy_is_the_best_candidate_and_never_negative(void **state)
 {
-	static const struct {
-		const char *label;
-		struct energy_meter meter;
-		struct energy known;
-		struct energy_verdict verdict;
-	} rows[] = {
-		{ "meter", { 100, 1100, true, true }, { 0 }, { 1000, ENERGY_METER, false } },
-		{ "nothing used", { 100, 100, true, true }, { 0 }, { 0, ENERGY_METER, false } },
-		{ "backwards", { 1100, 100, true, true }, { 0 }, { 0, ENERGY_NONE, true } },
+	static const struct energy_row rows[] = {
+		{ "meter", { 100, 1100, true, true }, { -1 }, 0, 1000, ENERGY_METER, 0, 0 },
+		{ "nothing used", { 100, 100, true, true }, { -1 }, 0, 0, ENERGY_METER, 0, 0 },
+		{ "backwards",
+		  { 1100, 100, true, true },
+		  { -1 },
+		  0,
+		  0,
+		  ENERGY_NONE,
+		  OCPPD_TX_METER,
+		  0 },
 		{ "backwards, register",
 		  { 1100, 100, true, true },
-		  { .has_register = true, .first_wh = 10, .last_wh = 510 },
-		  { 500, ENERGY_REGISTER, true } },
+		  { 10, 510, -1 },
+		  0,
+		  500,
+		  ENERGY_REGISTER,
+		  OCPPD_TX_METER,
+		  0 },
 		{ "no stop, intervals",
 		  { 1100, 0, true, false },
-		  { .has_interval = true, .interval_wh = 70 },
-		  { 70, ENERGY_INTERVAL, true } },
+		  { -1 },
+		  70,
+		  70,
+		  ENERGY_INTERVAL,
+		  OCPPD_TX_METER,
+		  0 },
 		{ "readings agree",
 		  { 0, 10000, true, true },
-		  { .has_register = true, .first_wh = 0, .last_wh = 10400 },
-		  { 10000, ENERGY_METER, false } },
+		  { 0, 10400, -1 },
+		  0,
+		  10000,
+		  ENERGY_METER,
+		  0,
+		  LABEL_SESSION_REGISTER },
+		{ "readings begin late",
+		  { 1000, 10000, true, true },
+		  { 7000, 10000, -1 },
+		  0,
+		  9000,
+		  ENERGY_METER,
+		  0,
+		  0 },
 		{ "readings say much more",
-		  { 0, 10000, true, true },
-		  { .has_register = true, .first_wh = 0, .last_wh = 12000 },
-		  { 10000, ENERGY_METER, true } },
+		  { 2000, 12000, true, true },
+		  { 2000, 14000, -1 },
+		  0,
+		  10000,
+		  ENERGY_METER,
+		  OCPPD_TX_CONTRADICTION,
+		  0 },
+		{ "intervals say much more",
+		  { 0, 1000, true, true },
+		  { -1 },
+		  2000,
+		  1000,
+		  ENERGY_METER,
+		  OCPPD_TX_CONTRADICTION,
+		  0 },
+		{ "meterStart always 0",
+		  { 0, 5012000, true, true, 0, 2 * H },
+		  { 5000000, 5005000, 5012000, -1 },
+		  0,
+		  12000,
+		  ENERGY_REGISTER,
+		  OCPPD_TX_CONTRADICTION,
+		  0 },
+		{ "register reset",
+		  { 5000, 2000, true, true },
+		  { 5000, 9000, 0, 2000, -1 },
+		  0,
+		  6000,
+		  ENERGY_REGISTER,
+		  OCPPD_TX_METER,
+		  LABEL_REGISTER_RESET },
+		{ "rounding is no reset",
+		  { 5000, 5200, true, true },
+		  { 5000, 5100, 5099, 5200, -1 },
+		  0,
+		  200,
+		  ENERGY_METER,
+		  0,
+		  0 },
+		{ "meter in kWh",
+		  { 1000, 1020, true, true, 0, 2 * H },
+		  { 1000000, 1010000, 1020000, -1 },
+		  0,
+		  20,
+		  ENERGY_METER,
+		  OCPPD_TX_CONTRADICTION | OCPPD_TX_KWH,
+		  0 },
+		{ "register in kWh",
+		  { 0, 20000, true, true, 0, 2 * H },
+		  { 0, 10, 20, -1 },
+		  0,
+		  20000,
+		  ENERGY_METER,
+		  OCPPD_TX_KWH,
+		  LABEL_SESSION_REGISTER },
+		{ "a low reading at the beginning is no kWh",
+		  { 0, 20000, true, true, 0, 20 * H },
+		  { 0, 10, 20, -1 },
+		  0,
+		  20000,
+		  ENERGY_METER,
+		  0,
+		  LABEL_SESSION_REGISTER },
 		{ "overflow",
 		  { INT64_MIN, INT64_MAX, true, true },
-		  { 0 },
-		  { 0, ENERGY_NONE, true } },
+		  { -1 },
+		  0,
+		  0,
+		  ENERGY_NONE,
+		  OCPPD_TX_METER,
+		  0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct energy known = learned(&rows[i]);
 		struct energy_verdict verdict;
 
-		energy_judge(&rows[i].meter, &rows[i].known, &verdict);
-		if (verdict.energy_wh != rows[i].verdict.energy_wh ||
-		    verdict.method != rows[i].verdict.method ||
-		    verdict.is_doubtful != rows[i].verdict.is_doubtful)
-			fail_msg("%s: %lld by %u", rows[i].label, (long long)verdict.energy_wh,
-				 verdict.method);
+		energy_judge(&rows[i].meter, &known, &verdict);
+		if (verdict.energy_wh != rows[i].energy_wh || verdict.method != rows[i].method ||
+		    verdict.flags != rows[i].flags || verdict.labels != rows[i].labels)
+			fail_msg("%s: %lld by %u, flags %x, labels %x", rows[i].label,
+				 (long long)verdict.energy_wh, verdict.method, verdict.flags,
+				 verdict.labels);
 	}
+}
+
+static void
+energy_of_readings_at_both_ends_contradicts_also_from_below(void **state)
+{
+	static const struct ocppd_sampled begin = { .value = "1000",
+						    .context = "Transaction.Begin" };
+	static const struct ocppd_sampled end = { .value = "5000", .context = "Transaction.End" };
+	const struct ocppd_reading first = { .time_us = H, .values = &begin, .count = 1 };
+	const struct ocppd_reading last = { .time_us = 2 * H, .values = &end, .count = 1 };
+	const struct energy_meter meter = { 1000, 9000, true, true, H, 2 * H };
+	struct energy energy = { 0 };
+	struct energy_verdict verdict;
+
+	(void)state;
+	energy_learn(&energy, &first);
+	energy_judge(&meter, &energy, &verdict);
+	assert_int_equal(verdict.flags, 0);
+	energy_learn(&energy, &last);
+	energy_judge(&meter, &energy, &verdict);
+	assert_int_equal(verdict.flags, OCPPD_TX_CONTRADICTION);
+	assert_int_equal(verdict.energy_wh, 8000);
+	assert_int_equal(verdict.register_wh, 4000);
+}
+
+static void
+register_of_phase_one_counts_only_where_it_stands_alone(void **state)
+{
+	static const struct ocppd_sampled l1[] = { { .value = "100", .phase = "L1" },
+						   { .value = "900", .phase = "L1" } };
+	static const struct ocppd_sampled l2 = { .value = "100", .phase = "L2" };
+	const struct energy_meter meter = { 900, 100, true, true, 0, H };
+	struct energy energy = { 0 };
+	struct energy_verdict verdict;
+
+	(void)state;
+	energy_learn_value(&energy, &l1[0], 1);
+	energy_learn_value(&energy, &l1[1], 2);
+	energy_judge(&meter, &energy, &verdict);
+	assert_int_equal(verdict.energy_wh, 800);
+	assert_int_equal(verdict.labels, LABEL_PHASE_REGISTER);
+	energy_learn_value(&energy, &l2, 2);
+	energy_judge(&meter, &energy, &verdict);
+	assert_int_equal(verdict.method, ENERGY_NONE);
 }
 
 static struct active *
@@ -253,6 +422,35 @@ reading_without_id_goes_to_the_open_one_of_its_connector(void **state)
 	assert_ptr_equal(active_at(&slot, (struct ocppd_place){ 1, 1 }, 9 * LATE_US), older);
 	assert_null(active_at(&slot, (struct ocppd_place){ 1, 1 }, 8 * LATE_US));
 	assert_null(active_at(&slot, (struct ocppd_place){ 2, 1 }, 21 * LATE_US));
+	younger->flags = OCPPD_TX_STALE;
+	assert_ptr_equal(active_at(&slot, (struct ocppd_place){ 1, 1 }, 21 * LATE_US), older);
+	active_fini(&table);
+}
+
+static void
+reading_after_the_stop_goes_to_what_stopped_lately(void **state)
+{
+	const struct ocppd_place place = { 1, 1 };
+	struct active_table table;
+	struct active_slot slot = { NULL };
+
+	(void)state;
+	assert_int_equal(active_init(&table), 0);
+	for (int64_t i = 1; i <= RECENT_MAX + 2; i++) {
+		struct active *active = add(&table, &slot, 1, "a", i * 10 * LATE_US);
+
+		active->id = i;
+		recent_add(&table, &slot, active, active->start_us + LATE_US, i);
+		active_remove(&table, &slot, active);
+	}
+	/* The oldest made room. */
+	assert_null(recent_by_id(&slot, 2));
+	assert_non_null(recent_by_id(&slot, 3));
+	assert_int_equal(recent_at(&slot, place, 51 * LATE_US, false)->id, 5);
+	assert_null(recent_at(&slot, place, 52 * LATE_US, false));
+	assert_int_equal(recent_at(&slot, place, 52 * LATE_US, true)->id, 5);
+	assert_null(recent_at(&slot, place, 53 * LATE_US, true));
+	assert_null(recent_at(&slot, (struct ocppd_place){ 2, 1 }, 51 * LATE_US, true));
 	active_fini(&table);
 }
 
@@ -293,6 +491,9 @@ main(void)
 		cmocka_unit_test(reading_comes_back_as_it_was),
 		cmocka_unit_test(digest_knows_defaults_and_no_order),
 		cmocka_unit_test(energy_is_the_best_candidate_and_never_negative),
+		cmocka_unit_test(energy_of_readings_at_both_ends_contradicts_also_from_below),
+		cmocka_unit_test(register_of_phase_one_counts_only_where_it_stands_alone),
+		cmocka_unit_test(reading_after_the_stop_goes_to_what_stopped_lately),
 		cmocka_unit_test(stop_without_id_means_the_only_plausible_one),
 		cmocka_unit_test(reading_without_id_goes_to_the_open_one_of_its_connector),
 		cmocka_unit_test(count_of_a_token_leaves_refused_and_stale_ones_out),

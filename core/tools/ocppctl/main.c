@@ -435,8 +435,14 @@ call(const struct http_server *server, const struct http_request *request, uint3
 		goto out;
 	}
 	*ret_status = reply.status;
-	*ret_body = body_parse(&reply);
 	status = exit_of_status(reply.status);
+	if (reply.status < 300 && strncmp(reply.content_type, "text/csv", 8) == 0) {
+		/* Meant for a file, whoever reads it. */
+		if (fwrite(reply.body.data, 1, reply.body.len, stdout) != reply.body.len)
+			status = complain("the output cannot be written");
+		goto out;
+	}
+	*ret_body = body_parse(&reply);
 	if (reply.status < 300 && reply.body.len > 0 && *ret_body == NULL &&
 	    request->on_event == NULL)
 		status = complain("the daemon's answer is not JSON");

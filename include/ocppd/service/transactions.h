@@ -32,9 +32,9 @@ struct ocppd_unit;
 #define OCPPD_TX_UNAUTHORISED 0x0001u /* unauthorised: refused, but recorded (G02) */
 #define OCPPD_TX_ORPHAN 0x0002u       /* orphan: a stop without a start (G03, G04) */
 #define OCPPD_TX_MATCHED 0x0004u      /* matched: stopped without its id, found otherwise (G03) */
-#define OCPPD_TX_STALE 0x0008u        /* stale: another start on its connector, no stop (G17) */
+#define OCPPD_TX_STALE 0x0008u        /* stale: given up, its end is provisional (G06, G17) */
 #define OCPPD_TX_SUSPENDED 0x0010u    /* suspended: its station rebooted meanwhile (F04) */
-#define OCPPD_TX_METER 0x0020u        /* meter: readings missing or contradictory (G09) */
+#define OCPPD_TX_METER 0x0020u        /* meter: a meter value missing or running backwards (G09) */
 #define OCPPD_TX_TIME 0x0040u         /* time: a time is missing, unreadable or absurd (E04, E05) */
 #define OCPPD_TX_FOREIGN 0x0080u      /* foreign: the id belongs to another station (G18) */
 #define OCPPD_TX_CLOSED 0x0100u       /* closed: by an operator, not by its station */
@@ -42,7 +42,9 @@ struct ocppd_unit;
 #define OCPPD_TX_STOP_TOKEN 0x0400u   /* stop-token: stopped by an unrelated token (G10) */
 #define OCPPD_TX_DIFFERS 0x0800u      /* differs: a repeated stop said something else */
 #define OCPPD_TX_PLACE 0x1000u        /* place: a connector that cannot be */
-#define OCPPD_TX_REMOTE 0x10000u      /* nothing odd: an operator asked for it, `remoteStart` */
+#define OCPPD_TX_CONTRADICTION 0x2000u /* contradiction: meter and readings differ (G09) */
+#define OCPPD_TX_KWH 0x4000u           /* kwh: kWh seem to be reported as Wh (G09) */
+#define OCPPD_TX_REMOTE 0x10000u       /* nothing odd: an operator asked for it, `remoteStart` */
 
 struct ocppd_tx_start {
 	uint32_t struct_size;
