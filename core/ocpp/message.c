@@ -482,6 +482,8 @@ inbound_new(const struct reader *reader, const char *text, size_t len)
 	}
 	if (message != NULL && frame.is_trimmed)
 		message = add_finding(message, "B08", NULL);
+	if (message != NULL && reader->is_binary)
+		message = add_finding(message, "B07", NULL);
 	if (message == NULL)
 		return NULL;
 	message->received_us = reader->now_us;

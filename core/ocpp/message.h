@@ -72,6 +72,7 @@ struct reader {
 	const char *protocol;
 	const struct quirks *quirks;
 	int64_t now_us;
+	bool is_binary; /* it came in a binary frame (B07) */
 };
 
 /*

@@ -82,6 +82,7 @@ receive_message(struct session *session, const char *text, size_t len)
 		.protocol = session->conn.protocol,
 		.quirks = session->quirks,
 		.now_us = clock_now_us(&io->transport->core->clock),
+		.is_binary = lws_frame_is_binary(session->wsi) != 0,
 	};
 	struct inbound *message = inbound_new(&reader, text, len);
 
