@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "filter.h"
+
 #define LIST_DEFAULT 100
 #define PAGE_MAX 1000
 
@@ -20,10 +22,18 @@ struct page {
 	struct json_object **objects; /* one each; owned until they are in the list */
 	uint32_t count;
 	uint32_t limit;
+	uint32_t wanted; /* items in the answer */
+	struct filter filter;
+	struct json_object *items; /* the answer's, once there are some */
+	char last[ID_SIZE];        /* of the answer's last item */
+	char end[ID_SIZE];         /* of the last record that was looked at */
 	bool is_single;
+	bool is_filtered;
 	bool has_more;
 	char after[ID_SIZE];
 };
+
+static void page_read(struct page *page);
 
 static struct page *
 page_new(struct stations *ctx, struct ocppd_request *request)
@@ -40,16 +50,28 @@ page_new(struct stations *ctx, struct ocppd_request *request)
 	return page;
 }
 
+/* Lets go of the records that are being looked at. */
 static void
-page_end(struct page *page)
+page_clear(struct page *page)
 {
-	struct stations *ctx = page->ctx;
-
 	for (uint32_t i = 0; page->objects != NULL && i < page->count; i++)
 		json_object_put(page->objects[i]);
 	free(page->objects);
 	if (page->records != NULL)
 		fixed_free(page->records, page->count);
+	page->objects = NULL;
+	page->records = NULL;
+	page->count = 0;
+}
+
+static void
+page_end(struct page *page)
+{
+	struct stations *ctx = page->ctx;
+
+	page_clear(page);
+	json_object_put(page->items);
+	filter_fini(&page->filter);
 	free(page);
 	stations_done(ctx);
 }
@@ -134,12 +156,37 @@ add_live(struct stations *ctx, struct json_object *object, const char *station_i
 	add_counts(object, station);
 }
 
+/* Moves what fits into the answer. True: that is not enough, and the next records are asked for. */
+static bool
+page_collect(struct page *page)
+{
+	if (page->items == NULL)
+		page->items = json_object_new_array();
+	for (uint32_t i = 0; i < page->count; i++) {
+		if (json_object_array_length(page->items) == page->wanted) {
+			page->has_more = true;
+			return false;
+		}
+		if (page->is_filtered && !filter_takes(&page->filter, page->objects[i]))
+			continue;
+		json_object_array_add(page->items, page->objects[i]);
+		page->objects[i] = NULL;
+		snprintf(page->last, sizeof(page->last), "%s", page->records[i]->station_id);
+	}
+	if (!page->is_filtered || !page->has_more ||
+	    json_object_array_length(page->items) == page->wanted)
+		return false;
+	snprintf(page->after, sizeof(page->after), "%s", page->end);
+	page_clear(page);
+	page_read(page);
+	return true;
+}
+
 static void
 page_answer(struct page *page)
 {
 	struct ocppd_host *host = page->ctx->host;
 	struct json_object *body;
-	struct json_object *items;
 
 	for (uint32_t i = 0; i < page->count; i++)
 		add_live(page->ctx, page->objects[i], page->records[i]->station_id);
@@ -149,15 +196,12 @@ page_answer(struct page *page)
 		page_end(page);
 		return;
 	}
+	if (page_collect(page))
+		return;
 	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < page->count; i++) {
-		json_object_array_add(items, page->objects[i]);
-		page->objects[i] = NULL;
-	}
-	ocppd_json_add(body, "items", items);
-	if (page->has_more && page->count > 0)
-		ocppd_json_add_str(body, "next", page->records[page->count - 1]->station_id);
+	ocppd_json_add(body, "items", json_object_get(page->items));
+	if (page->has_more)
+		ocppd_json_add_str(body, "next", page->last);
 	ocppd_request_reply(host, page->request, 200, body);
 	page_end(page);
 }
@@ -357,6 +401,21 @@ merge(struct page *page, const struct ocppd_rows *rows)
 	return r;
 }
 
+/* Drops the records of which is clear already that they do not fit. */
+static void
+page_sift(struct page *page)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < page->count; i++) {
+		if (filter_takes_record(&page->filter, page->ctx, page->records[i]))
+			page->records[kept++] = page->records[i];
+		else
+			record_free(page->records[i]);
+	}
+	page->count = kept;
+}
+
 static void
 on_records(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	   const struct ocppd_error *err, void *arg)
@@ -369,10 +428,27 @@ on_records(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		page->records = calloc(page->limit + 1, sizeof(*page->records));
 		r = page->records == NULL ? OCPPD_ENOMEM : merge(page, rows);
 	}
+	if (r >= 0 && page->count > 0)
+		snprintf(page->end, sizeof(page->end), "%s",
+			 page->records[page->count - 1]->station_id);
+	if (r >= 0 && page->is_filtered)
+		page_sift(page);
 	if (r < 0)
 		page_fail(page, r, err);
 	else
 		page_go_on(page);
+}
+
+/* The next records, behind page->after. */
+static void
+page_read(struct page *page)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_str(page->after),
+		ocppd_value_int(page->limit + 1),
+	};
+
+	page_query(page, STATEMENT_LIST, values, 2, PAGE_MAX + 1, on_records);
 }
 
 void
@@ -384,15 +460,15 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	(void)host;
 	if (page == NULL)
 		return;
-	page->limit = (uint32_t)ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+	page->wanted = (uint32_t)ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	snprintf(page->after, sizeof(page->after), "%s", after == NULL ? "" : after);
-
-	const struct ocppd_value values[] = {
-		ocppd_value_str(page->after),
-		ocppd_value_int(page->limit + 1),
-	};
-
-	page_query(page, STATEMENT_LIST, values, 2, PAGE_MAX + 1, on_records);
+	if (filter_init(&page->filter, request) < 0) {
+		page_fail(page, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	page->is_filtered = !filter_is_empty(&page->filter);
+	page->limit = page->is_filtered ? PAGE_MAX : page->wanted;
+	page_read(page);
 }
 
 static void

@@ -197,7 +197,7 @@ extern const struct ocppd_statement stations_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration stations_migrations[];
 #define STATIONS_MIGRATIONS 2
 extern const struct ocppd_route stations_routes[];
-#define STATIONS_ROUTES 6
+#define STATIONS_ROUTES 8
 extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
 
 /* stations.c */
@@ -320,6 +320,10 @@ void on_refused(struct ocppd_host *host, const struct ocppd_event *event, void *
 void unknown_forget(struct stations *ctx, const char *station_id);
 void unknown_free(struct stations *ctx);
 void routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+
+/* diff.c */
+void routes_diff(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 /* routes.c, change.c */
 void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

@@ -282,6 +282,15 @@ static const struct ocppd_field station_fields[] = {
 static const struct ocppd_field list_query[] = {
 	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "items in a page, default 100" },
 	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
+	{ "connected", OCPPD_T_BOOLEAN },
+	{ "registration", OCPPD_T_STRING, .max = 20, .doc = "at present: Accepted, Pending, …" },
+	{ "status", OCPPD_T_STRING, .max = 40, .doc = "of any of its connectors: Faulted, …" },
+	{ "vendor", OCPPD_T_STRING, .max = 255 },
+	{ "model", OCPPD_T_STRING, .max = 255 },
+	{ "firmware", OCPPD_T_STRING, .max = 255 },
+	{ "label", OCPPD_T_STRING, .max = 255, .doc = "name=value, a name, or a value" },
+	{ "text", OCPPD_T_STRING, .max = 255,
+	  .doc = "in its identity, vendor, model, serial numbers, firmware or labels" },
 };
 static const struct ocppd_field list_fields[] = {
 	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
@@ -311,6 +320,31 @@ static const struct ocppd_field unknown_fields[] = {
 	  .fields = OCPPD_TABLE(unknown_item_fields) },
 };
 
+static const struct ocppd_field diff_body[] = {
+	{ "wanted", OCPPD_T_ANY, OCPPD_REQUIRED, .doc = "an object: key and value" },
+};
+static const struct ocppd_field diff_item_fields[] = {
+	{ "key", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "wanted", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "state", OCPPD_T_STRING, OCPPD_REQUIRED,
+	  .doc = "same, different, unknown (to the station) or unread" },
+	{ "value", OCPPD_T_STRING },
+	{ "readonly", OCPPD_T_BOOLEAN },
+	{ "readAt", OCPPD_T_TIMESTAMP },
+};
+static const struct ocppd_field diff_fields[] = {
+	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(diff_item_fields) },
+	{ "deviations", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+};
+
+static const struct ocppd_command adopt_commands[] = {
+	{ "stations adopt", "stationId *", NULL, "Provision a station that was turned away" },
+};
+static const struct ocppd_command diff_commands[] = {
+	{ "stations diff", "stationId wanted.*", "key,state,wanted,value,readonly,readAt",
+	  "Compare its configuration keys, as last read, with KEY=VALUE as wanted" },
+};
 static const struct ocppd_command list_commands[] = {
 	{ "stations", "limit after",
 	  "stationId,connected,registration,chargePointVendor,chargePointModel,connection.remote,"
@@ -356,4 +390,14 @@ const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
 	  .commands = OCPPD_TABLE(unknown_commands),
 	  .summary = "Identities that were turned away, latest first",
 	  .on_request = routes_unknown },
+	{ "POST", "/v1/unknown-stations/{stationId}/adopt", OCPPD_ROLE_OPERATOR,
+	  .req = OCPPD_TABLE(put_fields), .res = OCPPD_TABLE(station_fields),
+	  .commands = OCPPD_TABLE(adopt_commands),
+	  .summary = "Provision a station that was turned away; holds from its next connection on",
+	  .on_request = routes_adopt },
+	{ "POST", "/v1/stations/{stationId}/configuration/diff", OCPPD_ROLE_VIEWER,
+	  .req = OCPPD_TABLE(diff_body), .res = OCPPD_TABLE(diff_fields),
+	  .commands = OCPPD_TABLE(diff_commands),
+	  .summary = "What a template wants, beside the configuration keys as last read",
+	  .on_request = routes_diff },
 };

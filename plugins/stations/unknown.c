@@ -117,3 +117,22 @@ routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *arg
 	ocppd_json_add(body, "items", items);
 	ocppd_request_reply(host, request, 200, body);
 }
+
+/* What was turned away, let in: as a PUT of it would, but only of an identity on the list. */
+void
+routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct stations *ctx = arg;
+	const char *station_id = ocppd_request_param(request, "stationId");
+	const struct unknown *entry;
+
+	expire(ctx, ocppd_now_us(host));
+	TAILQ_FOREACH (entry, &ctx->unknown, use) {
+		if (strcmp(entry->station_id, station_id) == 0) {
+			routes_put(host, request, arg);
+			return;
+		}
+	}
+	ocppd_request_problem(host, request, 404, "unknown-station",
+			      "no station of that identity was turned away of late");
+}
