@@ -154,18 +154,25 @@ seen_store(struct stations *ctx, struct ocppd_station *station, int64_t seen_us)
 
 /* What was changed while it was connected holds from now on. */
 static void
+renew_registration(struct stations *ctx, struct ocppd_station *station)
+{
+	const struct station_slot *slot = stations_slot(ctx, station);
+
+	if (slot->is_known && ocppd_station_registration(station) != registration_now(slot))
+		ocppd_station_set_registration(ctx->host, station, registration_now(slot));
+}
+
+/* Also after a takeover, which no end of a connection came before. */
+static void
 on_connected(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 {
 	struct stations *ctx = arg;
 	struct ocppd_station *station =
 		event->station_id == NULL ? NULL : ocppd_station_find(host, event->station_id);
-	struct station_slot *slot;
 
 	if (station == NULL)
 		return;
-	slot = stations_slot(ctx, station);
-	if (slot->is_known && ocppd_station_registration(station) != registration_now(slot))
-		ocppd_station_set_registration(host, station, registration_now(slot));
+	renew_registration(ctx, station);
 	password_used(ctx, station);
 }
 
@@ -175,8 +182,12 @@ on_disconnected(struct ocppd_host *host, const struct ocppd_event *event, void *
 	struct ocppd_station *station =
 		event->station_id == NULL ? NULL : ocppd_station_find(host, event->station_id);
 
-	if (station != NULL)
-		seen_store(arg, station, event->time_us);
+	if (station == NULL)
+		return;
+	seen_store(arg, station, event->time_us);
+	/* Before the next connection's first message. */
+	if (!ocppd_station_is_connected(station))
+		renew_registration(arg, station);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------

@@ -388,6 +388,45 @@ def test_password_in_doubt_survives_a_restart(tmp_path):
             assert OTHER_KEY.encode() not in file.read()
 
 
+def test_passwords_offered_are_bounded(daemon):
+    async def session():
+        name = "PW-MANY"
+        await daemon.api_async("PUT", f"/v1/stations/{name}", {"securityProfile": 1, "authorizationKey": KEY})
+        async with Station.connect(daemon, name, **basic(name, KEY)) as station:
+            station.on_call["ChangeConfiguration"] = lambda payload: {"status": "RebootRequired"}
+            for number in range(5):
+                body = {"key": "authorizationkey", "value": f"{number:032x}"}
+                status, answer = await command(daemon, "ChangeConfiguration", body, name)
+                assert status == (422 if number == 4 else 200), answer
+            assert len(station.calls) == 4
+            # An operator's word ends all doubt.
+            await daemon.api_async("PUT", f"/v1/stations/{name}", {"authorizationKey": OTHER_KEY})
+        assert not await may_connect(daemon, name, KEY)
+        assert not await may_connect(daemon, name, f"{0:032x}")
+        assert await may_connect(daemon, name, OTHER_KEY)
+    run(session())
+
+
+def test_offered_password_in_its_hex_form(daemon):
+    def hex_text(key):
+        return key.upper().encode().hex()
+
+    async def session():
+        name = "PW-HEX"
+        await daemon.api_async("PUT", f"/v1/stations/{name}", {
+            "securityProfile": 1, "authorizationKey": KEY, "quirks": ["accept_hex_password"]})
+        async with Station.connect(daemon, name, **basic(name, hex_text(KEY))) as station:
+            station.on_call["ChangeConfiguration"] = lambda payload: {"status": "RebootRequired"}
+            await command(daemon, "ChangeConfiguration", {"key": "AuthorizationKey", "value": OTHER_KEY}, name)
+        assert await may_connect(daemon, name, hex_text(OTHER_KEY))
+        await asyncio.get_running_loop().run_in_executor(
+            None, lambda: daemon.log.wait("password.changed", station=name, step="used"))
+        assert not await may_connect(daemon, name, KEY)
+        assert not await may_connect(daemon, name, hex_text(KEY))
+        assert await may_connect(daemon, name, OTHER_KEY)
+    run(session())
+
+
 def test_password_of_a_configured_station_stays(tmp_path):
     stations = [{"id": "FIXED", "authorization_key": KEY, "security_profile": 1}]
 
@@ -644,6 +683,21 @@ def test_remote_start_that_nothing_follows(daemon):
             number = (await station.start("TAG-1"))["transactionId"]
         _, found = await daemon.api_async("GET", f"/v1/transactions/{number}")
         assert "remoteStart" not in found
+    run(session())
+
+
+def test_remote_starts_waited_for_are_bounded(daemon):
+    async def session():
+        async with Station.connect(daemon, "CROWD") as station:
+            station.on_call["RemoteStartTransaction"] = lambda payload: {"status": "Accepted"}
+            for number in range(17):
+                await command(daemon, "RemoteStartTransaction", {"idTag": f"T{number}"}, "CROWD")
+            marked = {}
+            for number in (15, 16):
+                started = (await station.start(f"T{number}"))["transactionId"]
+                _, found = await daemon.api_async("GET", f"/v1/transactions/{started}")
+                marked[number] = found.get("remoteStart")
+            assert marked == {15: True, 16: None}
     run(session())
 
 
