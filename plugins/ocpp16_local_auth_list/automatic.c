@@ -118,8 +118,11 @@ on_settled(struct ocppd_host *host, void *arg)
 	struct lists *ctx = arg;
 
 	ctx->is_settling = false;
-	if (ctx->conf->is_automatic == SYNC_AUTOMATIC && !ctx->is_stopping)
-		(void)ocppd_station_each(host, enqueue_one, ctx);
+	if (ctx->conf->is_automatic != SYNC_AUTOMATIC || ctx->is_stopping)
+		return;
+	(void)ocppd_station_each(host, enqueue_one, ctx);
+	/* Those that failed get another chance then. */
+	ocppd_timer_set(ctx->settle_timer, ctx->conf->retry_ms);
 }
 
 /* Many changes in a row make one synchronisation. */

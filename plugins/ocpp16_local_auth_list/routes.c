@@ -283,14 +283,15 @@ record_of(const struct ocppd_rows *rows, const char *station_id, uint32_t *at)
 }
 
 static bool
-is_shown(const struct job *job, const struct record *record, const struct wanted *wanted)
+is_shown(const struct job *job, const struct list_slot *slot, const struct record *record,
+	 const struct wanted *wanted)
 {
 	if (ocppd_request_query_int(job->request, "all", 0) != 0)
 		return true;
 	/* Nothing to have, and nothing there. */
 	if (record->version == 0 && wanted->entries == 0)
 		return false;
-	return !wanted_is_known(record, wanted);
+	return slot->is_full_wanted || !wanted_is_known(record, wanted);
 }
 
 static struct json_object *
@@ -306,15 +307,15 @@ page_json(const struct job *job, const struct id_page *page, size_t limit,
 	for (size_t i = 0; i < count; i++) {
 		struct ocppd_station *station = ocppd_station_find(ctx->host, page->ids[i]);
 		struct record record = record_of(rows, page->ids[i], &at);
+		const struct list_slot *slot = lists_slot(job->ctx, station);
 		struct wanted wanted;
 		struct json_object *item;
 
-		(void)lists_slot(job->ctx, station);
 		wanted_sum(ctx, station,
 			   record.exists ? (uint32_t)record.max_entries
 					 : (uint32_t)ctx->conf->list_entries,
 			   &wanted);
-		if (!is_shown(job, &record, &wanted))
+		if (!is_shown(job, slot, &record, &wanted))
 			continue;
 		item = list_json(ctx, station, &record, &wanted);
 		ocppd_json_add_bool(item, "connected", ocppd_station_is_connected(station));

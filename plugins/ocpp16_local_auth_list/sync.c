@@ -147,7 +147,9 @@ finished(struct job *job)
 			   OCPPD_STR("reason", labels[0]), OCPPD_STR("text", job->record.text));
 	if (!is_done || job->sent > 0)
 		publish(job, is_done);
-	job->slot->failed_mono_us = is_done ? 0 : ocppd_mono_us(ctx->host);
+	/* Who only went away is welcome when it comes back. */
+	if (job->record.outcome != OUTCOME_TIMEOUT && job->record.outcome != OUTCOME_GONE)
+		job->slot->failed_mono_us = is_done ? 0 : ocppd_mono_us(ctx->host);
 	/* What follows from the job's being over must find its place at the station free. */
 	job->slot->job = NULL;
 	answer(job);
@@ -420,6 +422,16 @@ on_version(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	begin_plan(job, is_known && !job->is_forced ? &job->acknowledged : NULL);
 }
 
+/* Nobody asked, and there is nothing to do. */
+static void
+drop(struct job *job)
+{
+	struct lists *ctx = job->ctx;
+
+	job_free(job);
+	automatic_ended(ctx);
+}
+
 static void
 compare(struct job *job)
 {
@@ -431,21 +443,11 @@ compare(struct job *job)
 		finish_broken(job);
 		return;
 	}
-	if (!job->is_forced && !job->is_check && wanted_is_known(&job->record, &job->summary)) {
-		finish(job, OUTCOME_DONE, NULL);
+	if (!job->is_check && wanted_is_known(&job->record, &job->summary)) {
+		drop(job);
 		return;
 	}
 	(void)send_call(job, "GetLocalListVersion", NULL, on_version);
-}
-
-/* Nothing to do, and nothing to tell. */
-static void
-drop(struct job *job)
-{
-	struct lists *ctx = job->ctx;
-
-	job_free(job);
-	automatic_ended(ctx);
 }
 
 static void
