@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Ids of reservations: blocks from a counter row, handed out from memory, so that one is known
+ * before it is sent and never given twice. Operators may choose ids of their own: what is on record
+ * within a block, or is asked for meanwhile, is passed over.
+ */
+#include "reservation.h"
+
+#include <string.h>
+
+/* As for transactions: a block never begins below 128 for each minute since 2025, so that a
+ * restored older database does not repeat what was given away since. */
+#define EPOCH_US INT64_C(1735689600000000)
+#define IDS_A_MINUTE 128
+
+static int64_t
+id_floor(int64_t now_us)
+{
+	int64_t floor;
+
+	if (now_us < EPOCH_US)
+		return 1;
+	floor = (now_us - EPOCH_US) / 60000000 * IDS_A_MINUTE + 1;
+	return floor > RESERVATION_ID_MAX / 4 * 3 ? 1 : floor;
+}
+
+static void
+mark(struct id_block *block, int64_t id)
+{
+	int64_t at = id - block->base;
+
+	if (block->base != 0 && at >= 0 && at < ID_BLOCK)
+		block->taken[at / 64] |= UINT64_C(1) << (at % 64);
+}
+
+void
+ids_take(struct reservations *ctx, int64_t id)
+{
+	mark(&ctx->block, id);
+	mark(&ctx->spare, id);
+}
+
+static void
+reserve_end(struct reservations *ctx, int result, const struct ocppd_error *err)
+{
+	ctx->is_reserving = false;
+	if (result < 0) {
+		ctx->spare.base = 0;
+		OCPPD_WARN(ctx->host, "ids.unreserved", OCPPD_STR("err", ocppd_error_name(result)));
+	}
+	if (ctx->is_starting)
+		reservation_started(ctx, result, err);
+}
+
+static void
+on_taken(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	 const struct ocppd_error *err, void *arg)
+{
+	struct reservations *ctx = arg;
+
+	(void)host;
+	for (uint32_t i = 0; result >= 0 && i < rows->count; i++)
+		mark(&ctx->spare, rows->values[(size_t)i * rows->columns].number);
+	ctx->spare.is_ready = result >= 0;
+	reserve_end(ctx, result, err);
+	reservation_done(ctx);
+}
+
+static void
+on_reserved(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct reservations *ctx = arg;
+	int r = result;
+
+	(void)count;
+	if (r >= 0) {
+		memset(&ctx->spare, 0, sizeof(ctx->spare));
+		ctx->spare.base = rows[0].values[0].number;
+
+		const struct ocppd_value values[] = {
+			ocppd_value_int(ctx->spare.base),
+			ocppd_value_int(ctx->spare.base + ID_BLOCK),
+		};
+
+		r = ctx->storage->query(ctx->storage_self, host, STATEMENT_TAKEN, values, 2,
+					ID_BLOCK, on_taken, ctx);
+	} else if (r == OCPPD_ECONFLICT) {
+		OCPPD_ERROR(host, "ids.exhausted", OCPPD_INT("max", RESERVATION_ID_MAX));
+	}
+	if (r >= 0) {
+		ctx->outstanding++;
+	} else {
+		reserve_end(ctx, r, err);
+	}
+	reservation_done(ctx);
+}
+
+int
+ids_reserve(struct reservations *ctx)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_int(id_floor(ocppd_now_us(ctx->host))),
+		ocppd_value_int(ID_BLOCK),
+	};
+	struct ocppd_unit *unit = NULL;
+	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_RESERVE, values, 2,
+					   OCPPD_UNIT_EXPECT_ROW);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		return r;
+	}
+	ctx->is_reserving = true;
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_reserved, ctx);
+	return 0;
+}
+
+static bool
+take_next(struct id_block *block, int64_t *ret_id)
+{
+	while (block->base != 0 && block->is_ready && block->next < ID_BLOCK) {
+		uint32_t at = block->next++;
+
+		if ((block->taken[at / 64] >> (at % 64) & 1) != 0)
+			continue;
+		*ret_id = block->base + at;
+		return true;
+	}
+	return false;
+}
+
+int
+ids_choose(struct reservations *ctx, int64_t *ret_id)
+{
+	bool is_found = take_next(&ctx->block, ret_id);
+
+	if (!is_found && ctx->spare.is_ready) {
+		ctx->block = ctx->spare;
+		memset(&ctx->spare, 0, sizeof(ctx->spare));
+		is_found = take_next(&ctx->block, ret_id);
+	}
+	if (ctx->spare.base == 0 && ctx->block.next >= ID_BLOCK / 2 && !ctx->is_reserving &&
+	    !ctx->is_stopping)
+		(void)ids_reserve(ctx);
+	return is_found ? 0 : OCPPD_EBUSY;
+}
