@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The operator API of triggers. POST sends TriggerMessage with strict checks and answers when it is
+ * known what came of it.
+ */
+#include "trigger.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 100
+#define DIGITS_MAX 18
+
+struct work {
+	struct trigger *ctx;
+	struct ocppd_request *request; /* NULL: answered */
+	int64_t id;
+	int64_t limit;
+	bool is_counted; /* stop waits for it */
+	bool is_called;  /* of a POST: its call's end was heard */
+	bool is_settled; /* and what came of it; or nothing will */
+};
+
+static struct work *
+work_new(struct trigger *ctx, struct ocppd_request *request)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL) {
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	work->ctx = ctx;
+	work->request = request;
+	work->is_counted = true;
+	ctx->outstanding++;
+	return work;
+}
+
+static void
+work_end(struct work *work)
+{
+	struct trigger *ctx = work->ctx;
+	bool is_counted = work->is_counted;
+
+	free(work);
+	if (is_counted)
+		trigger_done(ctx);
+}
+
+static void
+work_fail(struct work *work, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(work->ctx->host, work->request, result, err);
+	work_end(work);
+}
+
+static void
+work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
+	   ocppd_rows_fn *fn)
+{
+	struct trigger *ctx = work->ctx;
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
+				    (uint32_t)work->limit + 1, fn, work);
+
+	if (r < 0)
+		work_fail(work, r, NULL);
+}
+
+static bool
+parse_id(const char *text, int64_t *ret)
+{
+	int64_t number = 0;
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
+		return false;
+	for (; *text != '\0'; text++)
+		number = number * 10 + (*text - '0');
+	*ret = number;
+	return true;
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------
+ */
+
+static void
+on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	 const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0)
+		ocppd_request_problem(host, work->request, 404, "unknown-trigger",
+				      "There is no such trigger");
+	else
+		ocppd_request_reply(host, work->request, 200, trigger_json(rows->values));
+	work_end(work);
+}
+
+static void
+on_one_settled(void *arg)
+{
+	struct work *work = arg;
+	const struct ocppd_value id = ocppd_value_int(work->id);
+
+	work_query(work, STATEMENT_FIND, &id, 1, on_found);
+}
+
+void
+routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work;
+	int64_t id;
+
+	if (!parse_id(ocppd_request_param(request, "triggerId"), &id)) {
+		ocppd_request_problem(host, request, 404, "unknown-trigger",
+				      "There is no such trigger");
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return;
+	work->id = id;
+	if (store_wait(ctx, on_one_settled, work) < 0)
+		work_fail(work, OCPPD_ENOMEM, NULL);
+}
+
+static void
+on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *body;
+	struct json_object *items;
+	char next[24];
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	body = json_object_new_object();
+	items = json_object_new_array();
+	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+		json_object_array_add(items,
+				      trigger_json(rows->values + (size_t)i * rows->columns));
+	ocppd_json_add(body, "items", items);
+	if (rows->count > work->limit) {
+		const struct ocppd_value *last =
+			rows->values + (size_t)(work->limit - 1) * rows->columns;
+
+		snprintf(next, sizeof(next), "%lld", (long long)last[T_ID].number);
+		ocppd_json_add_str(body, "next", next);
+	}
+	ocppd_request_reply(host, work->request, 200, body);
+	work_end(work);
+}
+
+static void
+on_list_settled(void *arg)
+{
+	struct work *work = arg;
+	const char *station_id = ocppd_request_query(work->request, "stationId");
+	const struct ocppd_value values[] = {
+		ocppd_value_int(work->id),
+		ocppd_value_int(work->limit + 1),
+		ocppd_value_str(station_id),
+		ocppd_value_str(ocppd_request_query(work->request, "requestedMessage")),
+	};
+
+	work_query(work, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION, values, 4,
+		   on_list);
+}
+
+void
+routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const char *after = ocppd_request_query(request, "after");
+	int64_t before = INT64_MAX;
+	struct work *work;
+
+	if (after != NULL && !parse_id(after, &before)) {
+		ocppd_request_problem(host, request, 400, "bad-cursor",
+				      "`after` is not a cursor that a list gave");
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return;
+	work->id = before;
+	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+	if (store_wait(ctx, on_list_settled, work) < 0)
+		work_fail(work, OCPPD_ENOMEM, NULL);
+}
+
+/* ---- Sending ----------------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *outcome;
+	uint32_t status;
+	const char *kind;
+} undone[] = {
+	{ OUTCOME_MISSING, 504, "not-arrived" },
+	{ OUTCOME_REJECTED, 409, "station-refused" },
+	{ OUTCOME_NOT_IMPLEMENTED, 409, "station-refused" },
+	{ OUTCOME_UNANSWERED, 504, "timeout" },
+	{ OUTCOME_FAILED, 502, "station-error" },
+	{ OUTCOME_INTERRUPTED, 503, "shutting-down" },
+};
+
+static void
+work_settle(struct work *work)
+{
+	if (work->is_called && work->is_settled)
+		work_end(work);
+}
+
+/* A record is answered where the message arrived; all else is a problem that names it. */
+static void
+answer(struct work *work, struct json_object *row)
+{
+	struct ocppd_host *host = work->ctx->host;
+	struct ocppd_request *request = work->request;
+	const char *outcome = ocppd_json_get_str(row, "outcome");
+	const char *reason = ocppd_json_get_str(row, "reason");
+
+	work->request = NULL;
+	for (size_t i = 0; outcome != NULL && i < sizeof(undone) / sizeof(undone[0]); i++) {
+		if (strcmp(outcome, undone[i].outcome) != 0)
+			continue;
+		ocppd_request_problem(host, request, undone[i].status, undone[i].kind,
+				      "%.200s (trigger %lld)", reason == NULL ? outcome : reason,
+				      (long long)ocppd_json_get_int(row, "triggerId", 0));
+		return;
+	}
+	if (row == NULL)
+		ocppd_request_problem(host, request, 503, "unavailable",
+				      "what came of it could not be recorded");
+	else
+		ocppd_request_reply(host, request, 201, json_object_get(row));
+}
+
+static void
+on_trigger_settled(struct trigger *ctx, struct json_object *row, void *arg)
+{
+	struct work *work = arg;
+
+	(void)ctx;
+	work->is_settled = true;
+	/* Without a row while the call goes on: it was refused, and on_called says why. */
+	if (work->request != NULL && (row != NULL || work->is_called))
+		answer(work, row);
+	work_settle(work);
+}
+
+static void
+on_called(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+	  struct json_object *conf, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *details;
+	const char *code = "";
+	const char *text = "";
+
+	(void)conf;
+	work->is_called = true;
+	if (result == OCPPD_RES_REFUSED && work->request != NULL) {
+		(void)ocppd_outcall_error(call, &code, &text, &details);
+		ocppd_request_problem(host, work->request, 422, "refused", "%s",
+				      text[0] == '\0' ? "a check refused it" : text);
+		work->request = NULL;
+		work->is_settled = true;
+	} else if (work->is_settled && work->request != NULL) {
+		answer(work, NULL);
+	}
+	work_settle(work);
+}
+
+static bool
+find_station(struct trigger *ctx, struct ocppd_request *request, struct ocppd_station **ret)
+{
+	const char *station_id = ocppd_json_get_str(ocppd_request_body(request), "stationId");
+
+	*ret = ocppd_station_find(ctx->host, station_id);
+	if (*ret != NULL && ocppd_station_is_connected(*ret))
+		return true;
+	if (*ret == NULL &&
+	    (ctx->stations == NULL ||
+	     ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0))
+		ocppd_request_problem(ctx->host, request, 404, "unknown-station",
+				      "There is no such station");
+	else
+		ocppd_request_problem(ctx->host, request, 409, "not-connected",
+				      "The station is not connected");
+	return false;
+}
+
+void
+routes_post(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct trigger *ctx = arg;
+	struct json_object *body = ocppd_request_body(request);
+	struct ocppd_call_request call = {
+		.struct_size = sizeof(call),
+		.flags = OCPPD_CALL_STRICT,
+		.action = "TriggerMessage",
+		.requester = ocppd_request_user(request),
+	};
+	struct ocppd_error err = { 0 };
+	struct work *work;
+	int r;
+
+	if (!find_station(ctx, request, &call.station))
+		return;
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return;
+	call.payload = json_object_new_object();
+	ocppd_json_add_str(call.payload, "requestedMessage",
+			   ocppd_json_get_str(body, "requestedMessage"));
+	if (ocppd_json_get(body, "connectorId") != NULL)
+		ocppd_json_add_int(call.payload, "connectorId",
+				   ocppd_json_get_int(body, "connectorId", 0));
+	ctx->asking = work; /* its prepare runs within the next call */
+	ctx->asking_fn = on_trigger_settled;
+	r = ocppd_call_send(host, &call, on_called, work, &err);
+	ctx->asking = NULL;
+	if (r < 0) {
+		work_fail(work, r, &err);
+		return;
+	}
+	/* Its call ends when the module stops, not before; a watch is counted by its row. */
+	work->is_counted = false;
+	ctx->outstanding--;
+}
