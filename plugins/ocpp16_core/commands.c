@@ -171,6 +171,8 @@ completed_unlock_connector(struct ocppd_host *host, struct ocppd_outcall *call, 
 	if (!ocppd_event_wanted(host, OCPPD_EVENT_CONNECTOR_UNLOCK))
 		return;
 	body = json_object_new_object();
+	if (body == NULL)
+		return;
 	ocppd_json_add_str(body, "stationId", ocppd_station_id(station));
 	ocppd_json_add_int(body, "connectorId", ocppd_json_get_int(req, "connectorId", 0));
 	ocppd_json_add_str(body, "status", status);

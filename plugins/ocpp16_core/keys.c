@@ -302,6 +302,12 @@ read_portion(struct read_op *op)
 	}
 	payload = json_object_new_object();
 	list = op->is_all ? NULL : json_object_new_array();
+	if (payload == NULL || (!op->is_all && list == NULL)) {
+		json_object_put(payload);
+		json_object_put(list);
+		free(op);
+		return;
+	}
 	if (op->is_all) {
 		op->next = op->count;
 		read_send(op, payload);

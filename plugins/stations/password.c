@@ -153,27 +153,29 @@ append_offer(struct record *record, const char *password)
 	return 0;
 }
 
-/* Which group the so many-th verifier that the directory was given belongs to. */
-static uint32_t
+/* Which group the so many-th verifier that the directory was given belongs to, or OCPPD_ENOENT:
+ * the record is another one by now. */
+static int
 group_of(const struct record *record, uint32_t verifier, bool takes_hex)
 {
 	uint32_t count = 0;
-	uint32_t group = 0;
 	uint32_t in_group = 0;
 	uint32_t given = 0;
+	int group = 0;
+	int found = OCPPD_ENOENT;
 	const char **lines = lines_split(record->verifiers, &count);
 
-	for (uint32_t i = 0; lines != NULL && i < count; i++) {
+	for (uint32_t i = 0; lines != NULL && found < 0 && i < count; i++) {
 		if (strcmp(lines[i], VERIFIER_GROUP) == 0) {
 			group++;
 			in_group = 0;
 			continue;
 		}
 		if ((takes_hex || in_group++ == 0) && given++ == verifier)
-			break;
+			found = group;
 	}
 	free(lines);
-	return group;
+	return found;
 }
 
 /* ---- Steps -------------------------------------------------------------------------------------
@@ -190,9 +192,12 @@ merge_step(const struct step_op *op, struct record *record)
 		return OCPPD_ENOENT;
 	if (op->step == OCPPD_PASSWORD_ACCEPTED)
 		return keep_group(record, offers);
-	if (op->step == STEP_USED)
-		return keep_group(record, group_of(record, op->verifier,
-						   stations_slot(op->ctx, op->station)->takes_hex));
+	if (op->step == STEP_USED) {
+		int group = group_of(record, op->verifier,
+				     stations_slot(op->ctx, op->station)->takes_hex);
+
+		return group < 0 ? group : keep_group(record, (uint32_t)group);
+	}
 	drop_last(record);
 	return 0;
 }
