@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * The load generator of the benches: thousands of stations on one epoll loop, frames built before
- * they are needed, every answer verified by id and shape. It spends as little CPU as it can, so
- * that the server is what is measured. Talks to tests/bench/run by lines: events on stdout, "go"
- * and "end" on stdin. Bounded in connections, time and memory.
+ * The load generator of the benches: thousands of stations on one epoll loop, every answer verified
+ * by id and shape. It spends as little CPU as it can, so that the server is what is measured. Talks
+ * to tests/bench/run by lines: events on stdout, "go" and "end" on stdin. Bounded in connections,
+ * time and memory.
  */
 #include "bench.h"
+#include "frames.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,18 +25,19 @@
 
 #define RX_KEEP 1024 /* of an incomplete frame or HTTP answer */
 #define READ_SIZE 65536
-#define FRAME_MAX 512
 #define SOURCES 64 /* addresses 127.1.0.1 and up */
 #define MAX_CONNECTIONS 19000
 #define BITMAP_IDS (1u << 26)
-/* Transactions that a station begins in one round of MODE_START, each on a connector of its own. */
-#define ROUND 8
+#define ROUND 8        /* transactions of a station in one round of MODE_START, a connector each */
+#define FLEET_VALUES 4 /* MODE_FLEET: every so many-th CALL of a station is MeterValues */
 
 enum mode {
 	MODE_HEARTBEAT,
 	MODE_START,
 	MODE_STORM,
 	MODE_IDLE,
+	MODE_VALUES, /* MeterValues with eight sampled values, as fast as they are answered */
+	MODE_FLEET,  /* heartbeats and meter values at a given rate, whatever the answers take */
 };
 
 enum conn_state {
@@ -52,7 +54,8 @@ struct conn {
 	int fd;
 	enum conn_state state;
 	uint32_t serial;
-	uint32_t left; /* CALLs of the round that are not sent yet */
+	uint32_t left;  /* CALLs of the round that are not sent yet */
+	bool is_values; /* the CALL under way is MeterValues */
 	uint32_t kept;
 	int64_t begun_us; /* of the connection, or of the CALL under way */
 	char *keep;       /* RX_KEEP bytes, only while something is incomplete */
@@ -75,7 +78,11 @@ struct load {
 	uint32_t opening;
 	uint32_t ready;
 	uint32_t waiting;
+	uint32_t rate; /* MODE_FLEET: CALLs a second, all stations together */
+	uint32_t at;   /* MODE_FLEET: the station whose turn it is */
 	bool is_sending;
+	bool is_starting; /* each station begins the transaction its values belong to */
+	bool is_started;
 	bool is_stopping; /* MODE_START: between the rounds, transactions are stopped */
 	bool is_measuring;
 	uint64_t answered;
@@ -144,35 +151,11 @@ note_wrong(struct load *load, const char *data, size_t len)
 static void
 send_text(struct load *load, struct conn *conn, const char *text, size_t len, uint8_t opcode)
 {
-	static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
 	uint8_t frame[FRAME_MAX + 16];
-	size_t at = 0;
+	size_t size = frame_mask(frame, text, len, opcode);
 
-	if (len > FRAME_MAX)
-		len = FRAME_MAX;
-	frame[at++] = (uint8_t)(0x80 | opcode);
-	if (len < 126) {
-		frame[at++] = (uint8_t)(0x80 | len);
-	} else {
-		frame[at++] = 0x80 | 126;
-		frame[at++] = (uint8_t)(len >> 8);
-		frame[at++] = (uint8_t)len;
-	}
-	memcpy(frame + at, mask, 4);
-	at += 4;
-	for (size_t i = 0; i < len; i++)
-		frame[at + i] = (uint8_t)text[i] ^ mask[i & 3];
-	if (send(conn->fd, frame, at + len, MSG_NOSIGNAL) != (ssize_t)(at + len))
+	if (send(conn->fd, frame, size, MSG_NOSIGNAL) != (ssize_t)size)
 		conn_fail(load, conn, &load->lost);
-}
-
-static void
-put_hex(char *at, uint32_t number)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (int i = 7; i >= 0; i--, number >>= 4)
-		at[i] = digits[number & 15];
 }
 
 static void
@@ -185,28 +168,22 @@ send_boot(struct load *load, struct conn *conn)
 	send_text(load, conn, text, sizeof(text) - 1, 1);
 }
 
-/* A start or stop; every start differs in tag, meter or time from all others. */
+/* A start, a stop or values; every start differs in tag, meter or time from all others. */
 static size_t
-put_transaction(struct load *load, const struct conn *conn, char *text, size_t size)
+put_message(struct load *load, const struct conn *conn, char *text, size_t size)
 {
-	uint32_t at = ROUND - 1 - conn->left;
-	uint64_t number = load->starts;
-	char time_text[32];
+	struct facts facts = {
+		.station = (uint32_t)(conn - load->conns),
+		.at = conn->is_values ? 0 : ROUND - 1 - conn->left,
+		.time_us = load->base_us + (int64_t)load->starts * 1000,
+		.number = load->starts,
+	};
 
-	bench_time(load->base_us + (int64_t)number * 1000, time_text);
+	facts.transaction_id = conn->ids[facts.at];
 	if (load->is_stopping)
-		return (size_t)snprintf(text, size,
-					"[2,\"00000000\",\"StopTransaction\",{\"transactionId\":%d,"
-					"\"meterStop\":%llu,\"timestamp\":\"%s\"}]",
-					conn->ids[at], (unsigned long long)number + 1000,
-					time_text);
+		return frame_stop(text, size, &facts);
 	load->starts++;
-	return (size_t)snprintf(text, size,
-				"[2,\"00000000\",\"StartTransaction\",{\"connectorId\":%u,"
-				"\"idTag\":\"T%u-%u\",\"meterStart\":%llu,"
-				"\"timestamp\":\"%s\"}]",
-				at + 1, (unsigned)(conn - load->conns), at,
-				(unsigned long long)number, time_text);
+	return conn->is_values ? frame_values(text, size, &facts) : frame_start(text, size, &facts);
 }
 
 static void
@@ -214,40 +191,20 @@ send_call(struct load *load, struct conn *conn)
 {
 	char text[FRAME_MAX] = "[2,\"00000000\",\"Heartbeat\",{}]";
 	size_t len = sizeof("[2,\"00000000\",\"Heartbeat\",{}]") - 1;
+	uint32_t turn = ++conn->serial + (uint32_t)(conn - load->conns); /* spreads values */
 
-	conn->serial++;
-	if (load->mode == MODE_START) {
+	conn->is_values =
+		!load->is_starting && (load->mode == MODE_VALUES ||
+				       (load->mode == MODE_FLEET && turn % FLEET_VALUES == 0));
+	if (load->mode == MODE_START || load->is_starting)
 		conn->left--;
-		len = put_transaction(load, conn, text, sizeof(text));
-	}
-	put_hex(text + 4, conn->serial);
+	if (load->mode == MODE_START || load->is_starting || conn->is_values)
+		len = put_message(load, conn, text, sizeof(text));
+	frame_hex(text + 4, conn->serial);
 	conn->state = CONN_WAITING;
 	load->waiting++;
 	conn->begun_us = bench_mono_us();
 	send_text(load, conn, text, len, 1);
-}
-
-static bool
-has(const char *data, size_t len, const char *word)
-{
-	return memmem(data, len, word, strlen(word)) != NULL;
-}
-
-/* A time with milliseconds and Z after the word. */
-static bool
-has_time(const char *data, size_t len, const char *word)
-{
-	static const char form[] = "dddd-dd-ddTdd:dd:dd.dddZ\"";
-	const char *at = memmem(data, len, word, strlen(word));
-
-	if (!at || (size_t)(data + len - at) < strlen(word) + sizeof(form) - 1)
-		return false;
-	at += strlen(word);
-	for (size_t i = 0; form[i]; i++) {
-		if (form[i] == 'd' ? at[i] < '0' || at[i] > '9' : at[i] != form[i])
-			return false;
-	}
-	return true;
 }
 
 /* The transaction id must be positive and never seen before. */
@@ -286,34 +243,31 @@ is_right(struct load *load, struct conn *conn, const char *data, size_t len)
 		return false;
 	if (conn->state == CONN_BOOTING)
 		return memcmp(data, "[3,\"boot\",{", 11) == 0 &&
-		       has(data, len, "\"status\":\"Accepted\"") &&
-		       has(data, len, "\"interval\":") && has_time(data, len, "\"currentTime\":\"");
-	put_hex(head + 4, conn->serial);
+		       text_has(data, len, "\"status\":\"Accepted\"") &&
+		       text_has(data, len, "\"interval\":") &&
+		       text_has_time(data, len, "\"currentTime\":\"");
+	frame_hex(head + 4, conn->serial);
 	if (memcmp(data, head, 15) != 0)
 		return false;
 	if (load->is_stopping)
 		return true;
-	if (load->mode == MODE_START)
-		return has(data, len, "\"idTagInfo\":{") && has(data, len, "\"status\":\"") &&
-		       is_fresh_id(load, conn, data, len);
-	return has_time(data, len, "{\"currentTime\":\"");
+	if (conn->is_values)
+		return len == 17;
+	if (load->mode == MODE_START || load->is_starting)
+		return text_has(data, len, "\"idTagInfo\":{") &&
+		       text_has(data, len, "\"status\":\"") && is_fresh_id(load, conn, data, len);
+	return text_has_time(data, len, "{\"currentTime\":\"");
 }
 
-/* The server asks something of its own: this station supports nothing. */
 static void
-refuse_call(struct load *load, struct conn *conn, const char *data, size_t len)
+answer_call(struct load *load, struct conn *conn, const char *data, size_t len)
 {
-	const char *id = memchr(data + 3, '"', len - 3);
-	const char *end = id ? memchr(id + 1, '"', (size_t)(data + len - id - 1)) : NULL;
 	char text[FRAME_MAX];
-	int n;
+	size_t answer_len = frame_answer(text, sizeof(text), data, len);
 
 	load->calls_of_server++;
-	if (!end || end - id > 64)
-		return;
-	n = snprintf(text, sizeof(text), "[4,%.*s,\"NotSupported\",\"\",{}]", (int)(end - id + 1),
-		     id);
-	send_text(load, conn, text, (size_t)n, 1);
+	if (answer_len > 0)
+		send_text(load, conn, text, answer_len, 1);
 }
 
 static void
@@ -329,7 +283,7 @@ static void
 on_text(struct load *load, struct conn *conn, const char *data, size_t len)
 {
 	if (len > 4 && data[1] == '2') {
-		refuse_call(load, conn, data, len);
+		answer_call(load, conn, data, len);
 		return;
 	}
 	if (conn->state != CONN_BOOTING && conn->state != CONN_WAITING) {
@@ -395,7 +349,7 @@ on_http(struct load *load, struct conn *conn, const char *data, size_t have)
 
 	if (!end)
 		return have < RX_KEEP ? 0 : -1;
-	if (memcmp(data, "HTTP/1.1 101", 12) != 0 || !has(data, have, "ocpp1.6"))
+	if (memcmp(data, "HTTP/1.1 101", 12) != 0 || !text_has(data, have, "ocpp1.6"))
 		return -1;
 	send_boot(load, conn);
 	return conn->state == CONN_FAILED ? -1 : end + 4 - data;
@@ -632,23 +586,93 @@ measure_starts(struct load *load)
 	event_line(load, "drained", 0);
 }
 
+/* One transaction a station, once. */
+static void
+begin_transactions(struct load *load)
+{
+	int64_t begun_us = bench_mono_us();
+
+	if (load->is_started)
+		return;
+	load->is_started = true;
+	load->is_starting = true;
+	for (uint32_t i = 0; i < load->count; i++) {
+		struct conn *conn = &load->conns[i];
+
+		if (conn->state != CONN_READY)
+			continue;
+		conn->left = ROUND;
+		send_call(load, conn);
+	}
+	while (load->waiting > 0 && bench_mono_us() - begun_us < load->deadline_us)
+		turn(load, 100);
+	load->is_starting = false;
+	fail_waiting(load);
+}
+
+/* The next station that waits for nothing; NULL: none. */
+static struct conn *
+next_ready(struct load *load)
+{
+	for (uint32_t i = 0; i < load->count; i++) {
+		struct conn *conn = &load->conns[load->at++ % load->count];
+
+		if (conn->state == CONN_READY)
+			return conn;
+	}
+	return NULL;
+}
+
+/* CALLs go at their time, however long the answers to others take. */
+static void
+run_paced(struct load *load, int64_t end_us)
+{
+	int64_t begun_us = bench_mono_us();
+	int64_t sent = 0;
+	int64_t now_us;
+
+	while ((now_us = bench_mono_us()) < end_us && load->ready > 0) {
+		int64_t due = (now_us - begun_us) * load->rate / 1000000;
+
+		for (; sent < due; sent++) {
+			struct conn *conn = next_ready(load);
+
+			if (conn)
+				send_call(load, conn);
+		}
+		turn(load, 1);
+	}
+}
+
+static void
+send_until(struct load *load, int64_t end_us)
+{
+	if (load->mode == MODE_FLEET)
+		run_paced(load, end_us);
+	else
+		run_until(load, end_us);
+}
+
 static void
 measure(struct load *load)
 {
 	int64_t begun_us;
 	uint64_t before;
 
-	load->is_sending = true;
-	for (uint32_t i = 0; i < load->count; i++) {
+	if (load->mode == MODE_VALUES || load->mode == MODE_FLEET)
+		begin_transactions(load);
+	memset(&load->latency, 0, sizeof(load->latency));
+	load->is_sending = load->mode != MODE_FLEET;
+	for (uint32_t i = 0; load->is_sending && i < load->count; i++) {
 		if (load->conns[i].state == CONN_READY)
 			send_call(load, &load->conns[i]);
 	}
-	run_until(load, bench_mono_us() + load->warmup_us);
+	send_until(load, bench_mono_us() + load->warmup_us);
 	event_line(load, "measuring", 0);
 	load->is_measuring = true;
 	begun_us = bench_mono_us();
 	before = load->answered;
-	run_until(load, begun_us + load->measure_us);
+	send_until(load, begun_us + load->measure_us);
 	load->is_measuring = false;
 	load->answered -= before;
 	event_line(load, "measured", (double)(bench_mono_us() - begun_us) / 1e6);
@@ -665,9 +689,9 @@ static int
 usage(void)
 {
 	fprintf(stderr,
-		"usage: bench_load --port N --mode heartbeat|start|storm|idle "
+		"usage: bench_load --port N --mode heartbeat|start|storm|idle|values|fleet "
 		"--connections N [--first N] [--path /ocpp] [--parallel N] [--warmup SECONDS] "
-		"[--seconds SECONDS] [--deadline SECONDS]\n");
+		"[--seconds SECONDS] [--deadline SECONDS] [--rate CALLS-A-SECOND]\n");
 	return 2;
 }
 
@@ -675,17 +699,25 @@ static int
 parse(int argc, char **argv, struct load *load)
 {
 	static const struct option options[] = {
-		{ "port", 1, NULL, 'p' },     { "path", 1, NULL, 'a' },
-		{ "mode", 1, NULL, 'm' },     { "connections", 1, NULL, 'n' },
-		{ "parallel", 1, NULL, 'l' }, { "warmup", 1, NULL, 'w' },
-		{ "seconds", 1, NULL, 's' },  { "first", 1, NULL, 'f' },
-		{ "deadline", 1, NULL, 'd' }, { 0 },
+		{ "port", 1, NULL, 'p' },
+		{ "path", 1, NULL, 'a' },
+		{ "mode", 1, NULL, 'm' },
+		{ "connections", 1, NULL, 'n' },
+		{ "parallel", 1, NULL, 'l' },
+		{ "warmup", 1, NULL, 'w' },
+		{ "seconds", 1, NULL, 's' },
+		{ "first", 1, NULL, 'f' },
+		{ "deadline", 1, NULL, 'd' },
+		{ "rate", 1, NULL, 'r' },
+		{ 0 },
 	};
-	static const char *const modes[] = { "heartbeat", "start", "storm", "idle" };
+	static const char *const modes[] = { "heartbeat", "start",  "storm",
+					     "idle",      "values", "fleet" };
 	uint32_t number = 0;
 	int id;
 
 	load->path = "/ocpp";
+	load->rate = 1000;
 	load->parallel = 128;
 	load->warmup_us = 1000000;
 	load->measure_us = 5000000;
@@ -711,9 +743,11 @@ parse(int argc, char **argv, struct load *load)
 			load->warmup_us = number * 1000000ll;
 		else if (id == 's')
 			load->measure_us = number * 1000000ll;
+		else if (id == 'r')
+			load->rate = number;
 		else if (id == 'd')
 			load->deadline_us = number * 1000000ll;
-		for (uint32_t i = 0; id == 'm' && i < 4; i++) {
+		for (uint32_t i = 0; id == 'm' && i < sizeof(modes) / sizeof(modes[0]); i++) {
 			if (strcmp(optarg, modes[i]) == 0)
 				load->mode = (enum mode)i;
 		}
@@ -747,7 +781,7 @@ main(int argc, char **argv)
 	if (!wait_for(&load, "go"))
 		return 2;
 	connect_all(&load);
-	while ((load.mode == MODE_HEARTBEAT || load.mode == MODE_START) && wait_for(&load, "go")) {
+	while (load.mode != MODE_STORM && load.mode != MODE_IDLE && wait_for(&load, "go")) {
 		if (load.mode == MODE_START)
 			measure_starts(&load);
 		else
