@@ -173,7 +173,7 @@ prepare_send_list(struct ocppd_host *host, struct ocppd_outcall *call, struct js
 	(void)req;
 	if (is_own_call(call))
 		return 0;
-	if (slot->job != NULL && slot->job->kind == JOB_SYNC)
+	if (slot->job != NULL && slot->job->kind == JOB_SYNC && !slot->job->is_automatic)
 		return ocppd_error_set(err, OCPPD_EBUSY,
 				       "the station's list is being synchronised; try again later");
 	job = job_new(ctx, station, JOB_COMMAND);

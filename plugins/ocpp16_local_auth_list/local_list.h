@@ -28,7 +28,8 @@
 struct rule_conf { /* an element of the option `lists` */
 	struct ocppd_strings stations;
 	struct ocppd_strings groups;
-	uint32_t list; /* LIST_* */
+	const char *label; /* "name=value", or NULL */
+	uint32_t list;     /* LIST_* */
 	uint32_t reserved;
 };
 #define LIST_ALL 0

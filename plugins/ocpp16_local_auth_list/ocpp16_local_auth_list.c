@@ -163,6 +163,25 @@ release_askers(struct lists *ctx)
  */
 
 static int
+check(const void *data, struct ocppd_error *err)
+{
+	const struct local_list_conf *conf = data;
+	const struct rule_conf *rules = conf->lists.items;
+	char option[64];
+
+	for (uint32_t i = 0; i < conf->lists.count; i++) {
+		const char *label = rules[i].label;
+
+		if (label == NULL || (strchr(label, '=') != NULL && label[0] != '='))
+			continue;
+		snprintf(option, sizeof(option), "lists[%u].label", i);
+		return ocppd_error_option(err, OCPPD_EINVAL, option,
+					  "expected name=value, such as site=depot");
+	}
+	return 0;
+}
+
+static int
 init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
 {
 	struct lists *ctx = calloc(1, sizeof(*ctx));
@@ -254,9 +273,10 @@ static const char *const list_words[] = { "all", "none", NULL };
 static const char *const sync_words[] = { "manual", "automatic", NULL };
 
 static const struct ocppd_option rule_options[] = {
-	{ "stations", OCPPD_CONF_STRINGS, OCPPD_OPTION_REQUIRED | OCPPD_RELOADABLE,
-	  offsetof(struct rule_conf, stations),
-	  .doc = "Identities it is about; * and ? stand for any characters." },
+	{ "stations", OCPPD_CONF_STRINGS, OCPPD_RELOADABLE, offsetof(struct rule_conf, stations),
+	  .doc = "Identities it is about; * and ? stand for any characters. None given: all." },
+	{ "label", OCPPD_CONF_STRING, OCPPD_RELOADABLE, offsetof(struct rule_conf, label), .min = 2,
+	  .max = 500, .doc = "Only stations with this label, as name=value." },
 	{ "list", OCPPD_CONF_ENUM, OCPPD_RELOADABLE, offsetof(struct rule_conf, list), .def = "all",
 	  .one_of = list_words,
 	  .doc = "all: the id tags, or those of the groups; none: an empty list." },
@@ -324,6 +344,7 @@ OCPPD_PLUGIN = {
 	.statements = { local_list_statements, STATEMENT_COUNT, sizeof(local_list_statements[0]) },
 	.routes = { local_list_routes, LOCAL_LIST_ROUTES, sizeof(local_list_routes[0]) },
 	.metrics = { local_list_metrics, LOCAL_LIST_METRICS, sizeof(local_list_metrics[0]) },
+	.check = check,
 	.init = init,
 	.start = start,
 	.reload = reload,

@@ -206,7 +206,7 @@ routes_sync(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 				      "station %.60s is not connected", ocppd_station_id(station));
 		return;
 	}
-	if (slot->job != NULL && slot->job->kind == JOB_SYNC) {
+	if (slot->job != NULL && slot->job->kind == JOB_SYNC && !slot->job->is_automatic) {
 		ocppd_request_problem(host, request, 409, "synchronising",
 				      "the list of station %.60s is being synchronised already",
 				      ocppd_station_id(station));

@@ -13,6 +13,7 @@
 #define ENTRY_BYTES 160 /* of one entry in a message, at most */
 #define FRAME_BYTES 160 /* around them */
 #define PER_MESSAGE_MAX 10000
+#define LABEL_SIZE 512
 
 /* ---- All tags ---------------------------------------------------------------------------------
  */
@@ -248,16 +249,39 @@ wanted_need(struct job *job, job_fn *fn)
 /* ---- The wanted list --------------------------------------------------------------------------
  */
 
+static bool
+has_label(const struct lists *ctx, struct ocppd_station *station, const char *label)
+{
+	const char *wanted = strchr(label, '=') + 1; /* `check` saw it */
+	char name[LABEL_SIZE];
+	char value[LABEL_SIZE];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(wanted - label - 1), label);
+	return ctx->stations->label != NULL &&
+	       ctx->stations->label(ctx->stations_self, ctx->host, station, name, value,
+				    sizeof(value)) >= 0 &&
+	       strcmp(value, wanted) == 0;
+}
+
+static bool
+is_named(const struct rule_conf *rule, struct ocppd_station *station)
+{
+	for (uint32_t i = 0; i < rule->stations.count; i++) {
+		if (fnmatch(rule->stations.items[i], ocppd_station_id(station), 0) == 0)
+			return true;
+	}
+	return rule->stations.count == 0;
+}
+
 static const struct rule_conf *
 find_rule(const struct lists *ctx, struct ocppd_station *station)
 {
 	const struct rule_conf *rules = ctx->conf->lists.items;
 
 	for (uint32_t i = 0; i < ctx->conf->lists.count; i++) {
-		for (uint32_t k = 0; k < rules[i].stations.count; k++) {
-			if (fnmatch(rules[i].stations.items[k], ocppd_station_id(station), 0) == 0)
-				return &rules[i];
-		}
+		if (is_named(&rules[i], station) &&
+		    (rules[i].label == NULL || has_label(ctx, station, rules[i].label)))
+			return &rules[i];
 	}
 	return NULL;
 }

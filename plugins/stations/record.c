@@ -401,6 +401,8 @@ tell_slot(struct stations *ctx, const struct record *record, bool is_trusted)
 	slot->is_strict = record->is_strict;
 	free(slot->quirks);
 	slot->quirks = record->quirks[0] == '\0' ? NULL : strdup(record->quirks);
+	free(slot->labels);
+	slot->labels = record->labels[0] == '\0' ? NULL : strdup(record->labels);
 	if (!ocppd_station_is_connected(station))
 		ocppd_station_set_registration(ctx->host, station, registration_now(slot));
 }
@@ -462,7 +464,8 @@ record_withdraw(struct stations *ctx, const char *station_id)
 	slot->is_known = slot->is_fixed = slot->is_trusted = false;
 	slot->is_strict = false;
 	free(slot->quirks);
-	slot->quirks = NULL;
+	free(slot->labels);
+	slot->quirks = slot->labels = NULL;
 	slot->wanted = slot->state = OCPPD_REG_NONE;
 	ocppd_station_set_registration(ctx->host, station, OCPPD_REG_NONE);
 }

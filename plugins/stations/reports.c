@@ -609,6 +609,23 @@ ops_is_known(void *self, struct ocppd_host *host, const char *station_id)
 	return station != NULL && stations_slot(ctx, station)->is_known ? 1 : 0;
 }
 
+static int
+ops_label(void *self, struct ocppd_host *host, struct ocppd_station *station, const char *name,
+	  char *ret_value, uint32_t size)
+{
+	const struct station_slot *slot = stations_slot(self, station);
+	struct json_object *labels = slot->labels == NULL ? NULL : json_tokener_parse(slot->labels);
+	const char *value = ocppd_json_get_str(labels, name);
+	size_t len = value == NULL ? 0 : strlen(value);
+	int r = value == NULL ? OCPPD_ENOENT : len >= size ? OCPPD_ESPACE : (int)len;
+
+	(void)host;
+	if (r >= 0)
+		memcpy(ret_value, value, len + 1);
+	json_object_put(labels);
+	return r;
+}
+
 const struct ocppd_stations_ops stations_ops = {
 	sizeof(stations_ops),
 	.boot = ops_boot,
@@ -619,4 +636,5 @@ const struct ocppd_stations_ops stations_ops = {
 	.key_find = ops_key_find,
 	.availability = ops_availability,
 	.password = ops_password,
+	.label = ops_label,
 };

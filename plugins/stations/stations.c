@@ -202,6 +202,7 @@ slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *memory)
 	(void)station;
 	free(slot->boot);
 	free(slot->quirks);
+	free(slot->labels);
 	wishes_free(slot);
 	while (slot->connectors != NULL) {
 		struct connector *next = slot->connectors->next;

@@ -112,6 +112,7 @@ struct station_slot {
 	struct wish *wishes;
 	char *boot;      /* what it said of itself, see boot_words_of; NULL: nothing yet */
 	char *quirks;    /* its own list, NULL: empty */
+	char *labels;    /* a JSON object, NULL: none */
 	int64_t seen_us; /* as stored */
 	uint32_t boot_count;
 	uint8_t wanted;        /* OCPPD_REG_* of its record */

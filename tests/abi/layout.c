@@ -438,7 +438,8 @@ AT(ocppd_stations_ops, is_known, 40);
 AT(ocppd_stations_ops, key_find, 48);
 AT(ocppd_stations_ops, availability, 56);
 AT(ocppd_stations_ops, password, 64);
-LEAST(ocppd_stations_ops, 72);
+AT(ocppd_stations_ops, label, 72);
+LEAST(ocppd_stations_ops, 80);
 
 AT(ocppd_availability, struct_size, 0);
 AT(ocppd_availability, is_operative, 4);

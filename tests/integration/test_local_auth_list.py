@@ -85,6 +85,9 @@ async def keeper(daemon, station_id="CP-1", keys=True, **more):
             status, _ = await daemon.api_async(
                 "POST", f"/v1/stations/{station_id}/commands/GetConfiguration", {})
             assert status == 200
+            # Waits until they are stored.
+            status, _ = await daemon.api_async("GET", f"/v1/stations/{station_id}/configuration")
+            assert status == 200
         yield kept
 
 
@@ -334,14 +337,37 @@ def test_limits(tmp_path):
 
 def test_groups_and_rules(tmp_path):
     async def session(daemon):
-        for station_id, wanted in [("DEPOT-1", {"F1", "F2"}), ("SHOP", set()), ("CP-1", {"F1", "F2", "P"})]:
+        assert (await daemon.api_async("PUT", "/v1/stations/LABELLED", {
+            "labels": {"site": "yard"}}))[0] in (200, 201)
+        for station_id, wanted in [("DEPOT-1", {"F1", "F2"}), ("SHOP", set()), ("CP-1", {"F1", "F2", "P"}),
+                                   ("LABELLED", {"P"})]:
             async with keeper(daemon, station_id) as kept:
                 status, body = await sync(daemon, station_id=station_id)
                 assert status == 200 and set(kept.entries) == wanted, body
     rules = {"lists": [{"stations": ["DEPOT-*", "YARD"], "groups": ["fleet"]},
-                       {"stations": ["SHOP"], "list": "none"}]}
-    with daemon_with(tmp_path, [{"id": "F1", "parent_id_tag": "FLEET"}, {"id": "P"},
+                       {"stations": ["SHOP"], "list": "none"},
+                       {"label": "site=yard", "groups": ["Private"]}]}
+    with daemon_with(tmp_path, [{"id": "F1", "parent_id_tag": "FLEET"}, {"id": "P", "parent_id_tag": "PRIVATE"},
                                 {"id": "F2", "parent_id_tag": "FLEET"}], rules) as daemon:
+        run(session(daemon))
+
+
+def test_bad_label_is_refused(tmp_path):
+    daemon = Daemon(tmp_path, {MODULE: {"lists": [{"label": "site"}]}})
+    status, said = daemon.check()
+    assert status != 0 and "name=value" in said
+
+
+def test_tags_of_many_pages(tmp_path):
+    """The configuration's tags hide those of the same text in the database, page by page."""
+    async def session(daemon):
+        for number in range(40):
+            assert (await put_tag(daemon, f"tag-{number * 55:04d}x"))[0] == 200
+        async with keeper(daemon, max_entries=5000, max_message=500) as kept:
+            status, body = await sync(daemon)
+            assert status == 200 and len(kept.entries) == body["entries"] == 2140, body
+            assert body["messages"] == 5
+    with daemon_with(tmp_path, tags_of(2100)) as daemon:
         run(session(daemon))
 
 
@@ -369,6 +395,21 @@ def test_stations_out_of_step(tmp_path):
         assert status == 0 and "CP-3" in out and "CP-1" not in out, out + err
         status, out, err = daemon.ctl("local-lists", "show", "CP-1", "--entries", "true")
         assert status == 0 and "TAG-0002" in out, out + err
+
+
+def test_ocppctl_brings_a_station_up_to_date(tmp_path):
+    async def session(daemon):
+        async with keeper(daemon) as kept:
+            loop = asyncio.get_running_loop()
+            for args, kinds in ((["CP-1"], ["Full"]), (["CP-1", "--full", "true"], ["Full", "Full"])):
+                status, out, err = await loop.run_in_executor(
+                    None, lambda args=args: daemon.ctl("local-lists", "sync", *args))
+                assert status == 0 and "InStep" in out and kept.types() == kinds, out + err
+            status, out, err = await loop.run_in_executor(
+                None, lambda: daemon.ctl("call", "CP-1", "SendLocalList", "updateType=Full"))
+            assert status == 0 and kept.entries == {}, out + err
+    with daemon_with(tmp_path, tags_of(3)) as daemon:
+        run(session(daemon))
 
 
 def test_operators_own_list(tmp_path):

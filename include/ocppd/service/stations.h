@@ -169,6 +169,11 @@ struct ocppd_stations_ops {
 	 */
 	int (*password)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 			const char *password, uint32_t step, ocppd_recorded_fn *fn, void *arg);
+
+	/* Copies the value of one of the operator's labels. Returns its length; OCPPD_ENOENT it has
+	 * no such label; OCPPD_ESPACE it does not fit. */
+	int (*label)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		     const char *name, char *ret_value, uint32_t size);
 };
 
 OCPPD_END_DECLS
