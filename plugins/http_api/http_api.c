@@ -11,6 +11,7 @@
 #include <ocppd/service/stations.h>
 
 #include "events.h"
+#include "health.h"
 #include "jobs.h"
 #include "queue.h"
 #include "server.h"
@@ -162,6 +163,7 @@ shutdown_api(struct ocppd_host *host, void *ctx)
 		api->server->timers_are_gone = true;
 	server_free(api->server);
 	events_free(api->events);
+	health_free(api->health);
 	jobs_free(api->jobs);
 	queue_free(api->queue);
 	tokens_free(api->tokens);
@@ -188,11 +190,12 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	LIST_INIT(&api->pending);
 	api->auth = auth_new(&api->conf->tokens, NULL, 0);
 	api->events = events_new(host, api->conf->event_history);
+	api->health = health_new(api);
 	api->jobs = jobs_new(api);
 	api->queue = queue_new(api);
 	api->tokens = tokens_new(api);
-	if (api->auth == NULL || api->events == NULL || api->jobs == NULL || api->queue == NULL ||
-	    api->tokens == NULL) {
+	if (api->auth == NULL || api->events == NULL || api->health == NULL || api->jobs == NULL ||
+	    api->queue == NULL || api->tokens == NULL) {
 		shutdown_api(host, api);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
@@ -221,6 +224,7 @@ on_stop_end(struct ocppd_host *host, void *arg)
 static void
 undo_start(struct api *api)
 {
+	health_stop(api->health);
 	jobs_stop(api->jobs);
 	queue_stop(api->queue);
 	events_stop(api->events);
@@ -236,6 +240,8 @@ open_up(struct api *api, struct ocppd_error *err)
 {
 	int r = events_start(api->events);
 
+	if (r == 0)
+		r = health_start(api->health);
 	if (r == 0)
 		r = queue_start(api->queue);
 	if (r == 0)
@@ -350,6 +356,7 @@ stop(struct ocppd_host *host, void *ctx)
 
 	(void)host;
 	events_stop(api->events);
+	health_stop(api->health);
 	jobs_stop(api->jobs);
 	queue_stop(api->queue);
 	r = server_stop(api->server, on_empty);

@@ -12,6 +12,7 @@
 #include "routes.h"
 
 struct event_base;
+struct health;
 struct jobs;
 struct ocppd_storage_ops;
 struct queue;
@@ -53,6 +54,7 @@ struct api {
 	struct json_object *openapi;
 	struct server *server;
 	struct events *events;
+	struct health *health;
 	struct jobs *jobs;
 	struct queue *queue;
 	struct tokens *tokens;

@@ -130,6 +130,10 @@ health_body(struct api *api, struct list *checks, struct list *listeners)
 	r |= ocppd_json_add_str(storage, "status",
 				checks->has_storage != 0 ? level_name(checks->storage) : "none");
 	r |= ocppd_json_add_str(body, "status", level_name(checks->level));
+	r |= ocppd_json_add_bool(body, "live", 1);
+	r |= ocppd_json_add_bool(body, "ready",
+				 checks->level != OCPPD_HEALTH_FAILED &&
+					 json_object_array_length(listeners->items) > 0);
 	r |= ocppd_json_add(body, "storage", storage);
 	r |= ocppd_json_add(body, "checks", json_object_get(checks->items));
 	r |= ocppd_json_add_int(body, "listenerCount",
@@ -158,6 +162,7 @@ system_health(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct list checks = { .items = json_object_new_array() };
 	struct list listeners = { .items = json_object_new_array() };
 	struct json_object *body = NULL;
+	bool is_live_asked;
 
 	checks.shows_text = ocppd_request_role(request) >= OCPPD_ROLE_VIEWER;
 	if (checks.items != NULL && listeners.items != NULL) {
@@ -175,7 +180,11 @@ system_health(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		fail_memory(host, request);
 		return;
 	}
-	ocppd_request_reply(host, request, checks.level == OCPPD_HEALTH_FAILED ? 503 : 200, body);
+	/* Whoever asks whether it lives restarts what does not: a full disk is no reason to. */
+	is_live_asked = ocppd_request_query_int(request, "live", 0) != 0;
+	ocppd_request_reply(host, request,
+			    checks.level == OCPPD_HEALTH_FAILED && !is_live_asked ? 503 : 200,
+			    body);
 }
 
 /* ---- Version, modules, actions ------------------------------------------------------------- */

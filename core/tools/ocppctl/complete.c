@@ -163,37 +163,131 @@ positional_name(const struct command *command, size_t at)
 	return *name == '\0' || *name == '*' ? NULL : str_ndup(name, strcspn(name, " "));
 }
 
+/* What an option without `=` takes from the arguments: itself, and its value if it has one. */
+static size_t
+option_size(const struct spec *spec, const struct command *command, const char *option)
+{
+	struct json_object *parameter;
+
+	if (strchr(option, '=') != NULL)
+		return 1;
+	parameter = spec_parameter(spec, command, option + 2, "query");
+	return str_eq(member_text(spec_resolve(spec, member(parameter, "schema")), "type"),
+		      "boolean")
+		       ? 1
+		       : 2;
+}
+
+/* The positional ones among the arguments, in order, the last one begun. Returns their number; 0:
+ * what is begun is the value of an option. */
+static size_t
+positionals(const struct spec *spec, const struct command *command, char *const *given,
+	    size_t count, char **ret_list)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < count;) {
+		if (i + 1 < count && strncmp(given[i], "--", 2) == 0) {
+			i += option_size(spec, command, given[i]);
+			continue;
+		}
+		ret_list[found++] = given[i];
+		if (++i == count)
+			return found;
+	}
+	return 0;
+}
+
+/* Names that a body's payload goes by, and members of the one that was chosen. */
+static bool
+offer_payload(struct buf *out, const struct spec *spec, const struct command *command,
+	      char *const *list, size_t count, const char *name)
+{
+	struct json_object *payload = member(command->operation, "x-payload");
+	const char *parameter = member_text(payload, "parameter");
+	const char *inner = member_text(payload, "member");
+	struct json_object *body;
+
+	if (parameter == NULL || inner == NULL || name == NULL)
+		return false;
+	if (strcmp(name, parameter) == 0) {
+		json_object_object_foreach (member(payload, "schemas"), key, ignored) {
+			(void)ignored;
+			offer(out, list[count - 1], key, "");
+		}
+		return true;
+	}
+	if (strncmp(name, inner, strlen(inner)) != 0 || count < 2)
+		return false;
+	body = json_object_new_object();
+	if (body != NULL &&
+	    json_object_object_add(body, parameter, json_object_new_string(list[0])) == 0)
+		offer_members(out, spec, spec_payload(spec, command, body), list[count - 1]);
+	(void)json_object_put(body);
+	return true;
+}
+
+/* The value of a path parameter: an enumeration, or the things the daemon has. */
+static bool
+offer_parameter(struct buf *out, const struct spec *spec, const struct http_server *server,
+		const struct command *command, const char *name, const char *prefix)
+{
+	struct json_object *parameter =
+		name == NULL ? NULL : spec_parameter(spec, command, name, "path");
+
+	if (parameter == NULL)
+		return false;
+	offer_enum(out, spec_resolve(spec, member(parameter, "schema")), "", prefix);
+	offer_items(out, server, command, name, prefix);
+	return true;
+}
+
+/* The value of the parameter that the body depends on, where it was given. */
+static const char *
+choice_of(const struct command *command, char *const *list, size_t count)
+{
+	const char *wanted = spec_body_parameter(command);
+	const char *choice = NULL;
+
+	for (size_t i = 0; wanted != NULL && i + 1 < count; i++) {
+		char *name = positional_name(command, i);
+
+		if (name != NULL && strcmp(name, wanted) == 0)
+			choice = list[i];
+		free(name);
+	}
+	return choice;
+}
+
 /* The arguments of a command: `given` are those behind its words, the last one begun. */
 static void
 offer_args(struct buf *out, const struct spec *spec, const struct http_server *server,
 	   const struct command *command, char *const *given, size_t count)
 {
 	const char *prefix = given[count - 1];
-	const char *choice_name = spec_body_parameter(command);
-	struct json_object *parameter;
-	const char *choice = NULL;
+	char **list;
 	char *name;
+	size_t at;
 
 	if (strncmp(prefix, "--", 2) == 0) {
 		offer_options(out, command, prefix);
 		return;
 	}
-	name = positional_name(command, count - 1);
-	parameter = name == NULL ? NULL : spec_parameter(spec, command, name, "path");
-	if (parameter != NULL) {
-		offer_enum(out, spec_resolve(spec, member(parameter, "schema")), "", prefix);
-		offer_items(out, server, command, name, prefix);
-		free(name);
+	list = calloc(count, sizeof(*list));
+	if (list == NULL)
+		return;
+	at = positionals(spec, command, given, count, list);
+	if (at == 0) {
+		free(list);
 		return;
 	}
+	name = positional_name(command, at - 1);
+	if (!offer_parameter(out, spec, server, command, name, prefix) &&
+	    !offer_payload(out, spec, command, list, at, name))
+		offer_members(out, spec, spec_body(spec, command, choice_of(command, list, at)),
+			      prefix);
 	free(name);
-	for (size_t i = 0; choice_name != NULL && i + 1 < count; i++) {
-		name = positional_name(command, i);
-		if (name != NULL && strcmp(name, choice_name) == 0)
-			choice = given[i];
-		free(name);
-	}
-	offer_members(out, spec, spec_body(spec, command, choice), prefix);
+	free(list);
 }
 
 void

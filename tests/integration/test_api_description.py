@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""The OpenAPI description by a validator that is not ours, health, and completion from the daemon."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from harness import BIN, Daemon
+
+VALIDATOR = "openapi-spec-validator==0.7.1"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    with Daemon(tmp_path_factory.mktemp("description")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def validator(tmp_path_factory):
+    """The package in a folder of its own: Debian 12 has none."""
+    folder = tmp_path_factory.mktemp("validator")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+         "--no-input", "--target", str(folder), VALIDATOR],
+        capture_output=True, text=True, timeout=240, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"NOT VALIDATED: {VALIDATOR} cannot be installed: {done.stderr[-300:]}")
+    return folder
+
+
+def test_openapi_is_valid(daemon, validator, tmp_path):
+    status, body = daemon.api("GET", "/v1/openapi.json")
+    assert status == 200 and body["openapi"].startswith("3.1")
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(body), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "openapi_spec_validator", str(path)],
+                          env={**os.environ, "PYTHONPATH": str(validator)},
+                          capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_validator_finds_what_is_wrong(daemon, validator, tmp_path):
+    body = daemon.api("GET", "/v1/openapi.json")[1]
+    del body["info"]["title"]
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(body), encoding="utf-8")
+    done = subprocess.run([sys.executable, "-m", "openapi_spec_validator", str(path)],
+                          env={**os.environ, "PYTHONPATH": str(validator)},
+                          capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode != 0
+
+
+def test_health_tells_ready_from_live(daemon):
+    status, body = daemon.api("GET", "/v1/health")
+    assert status == 200 and body["live"] and body["ready"]
+    checks = {check["name"]: check["status"] for check in body["checks"]}
+    assert checks["clock"] == "ok" and checks["storage"] == "ok"
+    assert daemon.api("GET", "/v1/health?live=true")[0] == 200
+
+
+def test_a_clock_that_was_never_set_is_degraded(tmp_path):
+    library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
+                                      "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")
+                    if os.path.exists(path)), None)
+    if library is None or os.environ.get("OCPPD_SANITIZE"):
+        pytest.skip("NOT TESTED: libfaketime is not there, or a sanitizer is")
+    os.environ["OCPPD_WRAPPER"] = f"env LD_PRELOAD={library} FAKETIME=@2001-01-01 DONT_FAKE_MONOTONIC=1"
+    try:
+        with Daemon(tmp_path) as daemon:
+            checks = {check["name"]: check["status"]
+                      for check in daemon.api("GET", "/v1/health")[1]["checks"]}
+            assert checks["clock"] == "degraded"
+    finally:
+        del os.environ["OCPPD_WRAPPER"]
+
+
+def offered(daemon, *words):
+    done = subprocess.run([os.path.join(BIN, "ocppctl"), "--socket", daemon.socket, "--complete",
+                           *words], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+COMPLETIONS = [
+    (("ca",), {"call"}),
+    (("call", "CP-C", "Get"), {"GetConfiguration"}),
+    (("call", "CP-C", "GetConfiguration", "k"), {"key="}),
+    (("call", "CP"), {"CP-C"}),
+    (("call", "--select", "all", "Get"), {"GetConfiguration"}),
+    (("call", "--select", "all", "GetConfiguration", "k"), {"key="}),
+    (("stations", "--lab"), {"--label"}),
+    (("messages", "CP-C", "--dir"), {"--direction"}),
+    (("tail", "--fr"), {"--frames"}),
+]
+
+
+@pytest.mark.parametrize("words,expected", COMPLETIONS, ids=[" ".join(row[0]) for row in COMPLETIONS])
+def test_completion_comes_from_the_daemon(daemon, words, expected):
+    daemon.api("PUT", "/v1/stations/CP-C", {})
+    assert expected <= set(offered(daemon, *words))
+
+
+def test_bash_completes_by_the_daemon(daemon):
+    bash = shutil.which("bash")
+    script = os.path.join(os.environ["OCPPD_SOURCE_DIR"], "packaging/completion/ocppctl")
+    if bash is None:
+        pytest.skip("NOT TESTED: no bash")
+    ctl = os.path.join(BIN, "ocppctl")
+    done = subprocess.run(
+        [bash, "-c", f'source {script}; COMP_WORDS=({ctl} --socket {daemon.socket} stat); '
+         'COMP_CWORD=3; _ocppctl; printf "%s\\n" "${COMPREPLY[@]}"'],
+        capture_output=True, text=True, timeout=30, check=False)
+    assert "stations" in done.stdout.split(), done.stderr
