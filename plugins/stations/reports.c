@@ -372,6 +372,24 @@ status_body(const struct report *report, const struct ocppd_connector_status *st
 	return body;
 }
 
+/* Quirks E03 and E07: the time of a report that reads well says what its clock shows. */
+static void
+note_clock(struct stations *ctx, struct ocppd_station *station,
+	   const struct ocppd_connector_status *status)
+{
+	struct skew *skew = &stations_slot(ctx, station)->skew;
+	char raw[64];
+	enum skew_verdict verdict;
+
+	if (status->raw_time == NULL || status->time_us == status->received_us)
+		return;
+	verdict = skew_learn(skew, status->time_us, status->received_us);
+	if (verdict == SKEW_FINE)
+		return;
+	snprintf(raw, sizeof(raw), "%.40s is %d s off", status->raw_time, (int)skew->last_s);
+	ocppd_quirk_hit(ctx->host, station, verdict == SKEW_OFFSET ? "E03" : "E07", raw);
+}
+
 static int
 ops_status(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	   const struct ocppd_connector_status *status, ocppd_recorded_fn *fn, void *arg)
@@ -385,6 +403,7 @@ ops_status(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	uint64_t digest = digest_of(status);
 	int r;
 
+	note_clock(ctx, station, status);
 	if (place.evse < 0 || place.evse > PLACE_MAX || place.connector < 0 ||
 	    place.connector > PLACE_MAX)
 		return 0;

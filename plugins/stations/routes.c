@@ -137,6 +137,35 @@ add_counts(struct json_object *object, const struct ocppd_station *station)
 		json_object_put(counts);
 }
 
+/* Quirk E03: beside the times as reported, those of a clock that shows UTC. */
+static void
+add_corrected(struct json_object *connectors, int32_t offset_s)
+{
+	size_t count = connectors == NULL ? 0 : json_object_array_length(connectors);
+
+	for (size_t i = 0; i < count; i++) {
+		struct json_object *item = json_object_array_get_idx(connectors, i);
+		const char *text = ocppd_json_get_str(item, "timestamp");
+		int64_t time_us;
+
+		if (text != NULL && ocppd_time_parse(text, 0, &time_us, NULL) >= 0)
+			ocppd_json_add_time(item, "correctedTimestamp",
+					    time_us - INT64_C(1000000) * offset_s);
+	}
+}
+
+static void
+add_clock(struct json_object *object, const struct skew *skew)
+{
+	if (!skew->is_known)
+		return;
+	ocppd_json_add_int(object, "clockSkew", skew->last_s);
+	if (!skew->is_offset)
+		return;
+	ocppd_json_add_int(object, "clockOffset", skew_offset_s(skew));
+	add_corrected(ocppd_json_get(object, "connectors"), skew_offset_s(skew));
+}
+
 static void
 add_live(struct stations *ctx, struct json_object *object, const char *station_id)
 {
@@ -153,6 +182,7 @@ add_live(struct stations *ctx, struct json_object *object, const char *station_i
 		return;
 	add_connection(object, station);
 	wishes_json(stations_slot(ctx, station), ocppd_json_get(object, "connectors"));
+	add_clock(object, &stations_slot(ctx, station)->skew);
 	add_counts(object, station);
 }
 

@@ -13,6 +13,8 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
+#include "skew.h"
+
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
  * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
@@ -125,6 +127,7 @@ struct station_slot {
 	bool takes_hex;        /* quirk A09 */
 	bool is_strict;        /* its own `strict` */
 	bool is_rematched;     /* the directory does not know its newest boot yet */
+	struct skew skew;      /* of its clock */
 	uint16_t keys_pending; /* stores of configuration keys under way */
 };
 
