@@ -26,9 +26,9 @@ struct question {
 	char type[64];
 };
 
-/* One link being asked: outlives its question when the deadline passes first. */
+/* One link being asked: outlives its question when the deadline passes first, and this module's
+ * stop where the link answers as late as in its own. */
 struct ask {
-	struct id_tags *ctx;
 	struct question *question; /* NULL: nobody waits any more */
 	char provider[33];
 };
@@ -121,29 +121,30 @@ on_decided(struct ocppd_host *host, int result, const struct ocppd_authorization
 {
 	struct ask *ask = arg;
 	struct question *question = ask->question;
-	struct id_tags *ctx = ask->ctx;
 	struct ocppd_authorization own = { .struct_size = sizeof(own) };
 
 	(void)host;
-	if (question != NULL) {
-		question->ask = NULL;
-		ocppd_timer_cancel(question->deadline);
-		if (result == 0 && is_verdict(decision)) {
-			own = *decision;
-			own.source = ask->provider;
+	if (question == NULL) {
+		/* Too late, maybe after this module's own stop. */
+		free(ask);
+		return;
+	}
+	question->ask = NULL;
+	ocppd_timer_cancel(question->deadline);
+	if (result == 0 && is_verdict(decision)) {
+		own = *decision;
+		own.source = ask->provider;
+		question_answer(question, 0, &own);
+	} else if (result == OCPPD_ENOENT) {
+		question_continue(question);
+	} else {
+		warn_failed(question->ctx, ask->provider, result);
+		if (error_decides(question->ctx, &own))
 			question_answer(question, 0, &own);
-		} else if (result == OCPPD_ENOENT) {
+		else
 			question_continue(question);
-		} else {
-			warn_failed(ctx, ask->provider, result);
-			if (error_decides(ctx, &own))
-				question_answer(question, 0, &own);
-			else
-				question_continue(question);
-		}
 	}
 	free(ask);
-	id_tags_done(ctx);
 }
 
 static void
@@ -196,7 +197,6 @@ ask_link(const char *provider, const void *ops, void *self, void *arg)
 		walk->result = OCPPD_ENOMEM;
 		return 1;
 	}
-	ask->ctx = ctx;
 	ask->question = question;
 	snprintf(ask->provider, sizeof(ask->provider), "%s", provider);
 
@@ -205,7 +205,6 @@ ask_link(const char *provider, const void *ops, void *self, void *arg)
 			 walk->decision, on_decided, ask);
 	if (r == OCPPD_PENDING) {
 		question->ask = ask;
-		ctx->outstanding++;
 		ocppd_timer_set(question->deadline, timeout_ms);
 		walk->result = OCPPD_PENDING;
 		return 1;

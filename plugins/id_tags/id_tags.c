@@ -284,7 +284,7 @@ static const struct ocppd_option options[] = {
 	  .doc = "What becomes of a tag that nobody knows: invalid refuses it, accept lets "
 		 "everybody charge." },
 	{ "authorizer_timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE,
-	  offsetof(struct id_tags_conf, authorizer_timeout_ms), .min = 100, .max = 60000,
+	  offsetof(struct id_tags_conf, authorizer_timeout_ms), .min = 100, .max = 15000,
 	  .def = "5s", .doc = "How long each authorizer may take for a tag." },
 	{ "authorizer_error", OCPPD_CONF_ENUM, OCPPD_RELOADABLE,
 	  offsetof(struct id_tags_conf, authorizer_error), .def = "next", .one_of = error_words,
@@ -372,10 +372,32 @@ static const struct ocppd_command delete_commands[] = {
 	{ "id-tags delete", "idTag", NULL, "Forget an id tag" },
 };
 
+static const struct ocppd_field import_fields[] = {
+	{ "csv", OCPPD_T_STRING, OCPPD_REQUIRED,
+	  .doc = "columns named in the first line: idTag and any of status, expiryDate, parentIdTag, "
+		 "maxActiveTransactions, source" },
+};
+static const struct ocppd_field imported_fields[] = {
+	{ "imported", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "skipped", OCPPD_T_INTEGER, OCPPD_REQUIRED, .doc = "lines of configured tags" },
+};
+static const struct ocppd_command export_commands[] = {
+	{ "id-tags export", "", NULL, "Print all id tags as CSV" },
+};
+static const struct ocppd_command import_commands[] = {
+	{ "id-tags import", "csv", NULL, "Import id tags from CSV; `-` reads standard input" },
+};
+
 static const struct ocppd_route routes[] = {
 	{ "GET", "/v1/id-tags", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(list_query),
 	  .res = OCPPD_TABLE(list_fields), .commands = OCPPD_TABLE(list_commands),
 	  .summary = "The id tags, in order of their text", .on_request = routes_list },
+	{ "GET", "/v1/id-tags.csv", OCPPD_ROLE_VIEWER, .commands = OCPPD_TABLE(export_commands),
+	  .summary = "All id tags as CSV (text/csv)", .on_request = routes_export },
+	{ "POST", "/v1/id-tags.csv", OCPPD_ROLE_OPERATOR, .req = OCPPD_TABLE(import_fields),
+	  .res = OCPPD_TABLE(imported_fields), .commands = OCPPD_TABLE(import_commands),
+	  .summary = "Make or change the id tags of a CSV table, all or none if a line is bad",
+	  .on_request = routes_import },
 	{ "GET", "/v1/id-tags/{idTag}", OCPPD_ROLE_VIEWER, .res = OCPPD_TABLE(tag_fields),
 	  .commands = OCPPD_TABLE(get_commands), .summary = "One id tag",
 	  .on_request = routes_get },

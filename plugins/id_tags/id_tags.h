@@ -12,7 +12,8 @@
 
 /*
  * The module's state and the seams between its files: id_tags.c (life, reading and writing the
- * table), chain.c (questions to authorizers), walk.c (all tags, in pages), routes.c (operator API).
+ * table), chain.c (questions to authorizers), walk.c (all tags, in pages), routes.c (operator API),
+ * transfer.c (all tags as CSV, by csv.c).
  */
 struct tag_conf { /* an element of the option `tags` */
 	const struct ocppd_node *id_tag;
@@ -95,5 +96,9 @@ void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *c
 void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+
+/* transfer.c */
+void routes_export(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void routes_import(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 #endif

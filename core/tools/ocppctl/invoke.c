@@ -138,9 +138,18 @@ static int
 set_by_assignment(struct reading *reading, const char *name, const char *value)
 {
 	struct buf text = { 0 };
+	char *given = NULL;
 	int r;
 
+	if (strcmp(value, "-") == 0) {
+		given = reading->input();
+		if (given == NULL)
+			return ocppd_error_set(reading->err, OCPPD_ERANGE,
+					       "cannot read standard input");
+		value = given;
+	}
 	buf_printf(&text, "%s=%s", name, value);
+	free(given);
 	r = text.error < 0 ? text.error : set_member(reading, text.data);
 	buf_fini(&text);
 	return r;

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""Id tags: the chain of authorization over foreign links, changes while a tag is in use, and the
+tables that operators bring in and take out."""
+
+import asyncio
+import csv
+import io
+import os
+import subprocess
+
+import pytest
+from harness import BIN, DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
+
+MODULES = os.path.abspath(os.path.join(PLUGINS, "..", "tests", "modules", "modules"))
+
+
+def chain(folder, **id_tags):
+    options = {"authorizer_timeout": "200ms", "tags": [{"id": "local"}], **id_tags}
+    return Daemon(folder, {"id_tags": options, "micro_authorizer": {}, "micro_authorizer_last": {}},
+                  module_dir=[MODULES],
+                  services={"ocppd.authorizer": ["micro_authorizer", "micro_authorizer_last"]})
+
+
+CHAIN = [
+    ("local", "Accepted", None), ("yes", "Accepted", None), ("parent", "Accepted", "ROAMING"),
+    ("blocked", "Blocked", None), ("later", "Accepted", None), ("later-no", "Accepted", "LAST"),
+    ("never", "Accepted", "LAST"), ("error", "Accepted", "LAST"),
+    ("later-error", "Accepted", "LAST"), ("next", "Accepted", "LAST"), ("nobody", "Invalid", None),
+]
+
+
+async def verdicts(station, tags):
+    found = {}
+    for tag in tags:
+        info = (await station.call("Authorize", {"idTag": tag}))["idTagInfo"]
+        found[tag] = (info["status"], info.get("parentIdTag"))
+    return found
+
+
+def test_chain_decides_passes_on_times_out_and_fails(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            found = await verdicts(station, [row[0] for row in CHAIN])
+            assert found == {tag: (status, parent) for tag, status, parent in CHAIN}
+            # The verdict holds for a start; the books know the group.
+            started = await station.start(tag="later-no")
+            assert started["idTagInfo"] == {"status": "Accepted", "parentIdTag": "LAST"}
+            status, stored = await daemon.api_async(
+                "GET", f"/v1/transactions/{started['transactionId']}")
+            assert (status, stored["parentIdTag"]) == (200, "LAST")
+            # A question under way holds nobody else up.
+            slow = await station.send("Authorize", {"idTag": "never"})
+            async with Station.connect(daemon, "CP-2") as other:
+                assert (await verdicts(other, ["yes"]))["yes"][0] == "Accepted"
+            assert not slow.done() or slow.result()[0] == 3
+            await asyncio.wait_for(slow, DEADLINE_S)
+
+    with chain(tmp_path) as daemon:
+        run(body(daemon))
+        assert daemon.log.events("authorizer.failed", authorizer="micro_authorizer", err="ETIMEDOUT")
+
+
+@pytest.mark.parametrize("policy, status", [("invalid", "Invalid"), ("accept", "Accepted")])
+def test_chain_counts_failures_as_configured(tmp_path, policy, status):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            found = await verdicts(station, ["error", "later-error", "never", "yes", "later-no"])
+            assert [found[tag] for tag in ("error", "later-error", "never")] == [(status, None)] * 3
+            assert found["yes"][0] == "Accepted"
+            assert found["later-no"] == ("Accepted", "LAST")
+
+    with chain(tmp_path, authorizer_error=policy) as daemon:
+        run(body(daemon))
+
+
+def test_chain_under_way_does_not_hold_the_end_up(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            await station.send("Authorize", {"idTag": "never"})
+            status = await asyncio.get_running_loop().run_in_executor(None, daemon.stop)
+            assert status == 0
+
+    daemon = chain(tmp_path, authorizer_timeout="1s").start()
+    run(body(daemon))
+    assert not daemon.log.events("module.stop_timed_out")
+
+
+def test_tag_that_expires_while_it_charges(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            path = "/v1/id-tags/Guest"
+            assert (await daemon.api_async("PUT", path, {"expiryDate": "2099-01-01T00:00:00Z"}))[0] == 200
+            started = await station.start(tag="GUEST", meter=5)
+            assert started["idTagInfo"] == {
+                "status": "Accepted", "expiryDate": "2099-01-01T00:00:00.000Z"}
+            assert (await daemon.api_async("PUT", path, {"expiryDate": "2020-01-01T00:00:00Z"}))[0] == 200
+            # The session goes on, its stop is told, the record is a clean one.
+            number = started["transactionId"]
+            stopped = await station.stop(number, meter=105, idTag="guest")
+            assert stopped["idTagInfo"]["status"] == "Expired"
+            found = (await daemon.api_async("GET", f"/v1/transactions/{number}"))[1]
+            assert (found["energyWh"], found["flags"]) == (100, [])
+            again = await station.start(tag="Guest")
+            assert again["idTagInfo"]["status"] == "Expired"
+
+    with Daemon(tmp_path) as daemon:
+        run(body(daemon))
+
+
+def export(daemon):
+    connection = UnixHTTPConnection(daemon.socket)
+    connection.request("GET", "/v1/id-tags.csv")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    text = answer.read().decode()
+    connection.close()
+    return text
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+ODD = ["=SUM(1)", "+49", "'quoted", "''", "a,b", 'say "hi"', "Größe", " blank ", "-", "@x"]
+
+
+def test_csv_comes_back_as_it_went(tmp_path):
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(["idTag", "status", "maxActiveTransactions", "parentIdTag", "expiryDate"])
+    for i in range(1300):
+        writer.writerow([f"Tag-{i:04}", ("Accepted", "Blocked", "Invalid", "")[i % 4], i % 3 or "",
+                         "GROUP" if i % 2 else "", "2030-01-01T00:00:00Z" if i % 5 == 0 else ""])
+    with Daemon(tmp_path, {"id_tags": {"tags": [{"id": "Fixed"}]}}) as daemon:
+        status, answer = daemon.api("POST", "/v1/id-tags.csv", {"csv": "\ufeff" + table.getvalue()})
+        assert (status, answer) == (200, {"imported": 1300, "skipped": 0})
+        for tag in ODD:
+            path = "/v1/id-tags/" + "".join(f"%{byte:02x}" for byte in tag.encode())
+            assert daemon.api("PUT", path, {})[0] == 200
+        text = export(daemon)
+        rows = rows_of(text)
+        assert len(rows) == 1301 + len(ODD)
+        found = {row["idTag"]: row for row in rows}
+        assert found["Fixed"]["source"] == "configuration"
+        assert found["Tag-0005"] == {
+            "idTag": "Tag-0005", "status": "Blocked", "expiryDate": "2030-01-01T00:00:00.000Z",
+            "parentIdTag": "GROUP", "maxActiveTransactions": "2", "source": "database"}
+        assert "'=SUM(1)" in found
+        # All of it again, into an empty database.
+        other = Daemon(tmp_path / "..", {
+            "id_tags": {"tags": [{"id": "Fixed"}]},
+            "storage_sqlite": {"path": str(tmp_path / "other.db")},
+            "http_api": {"socket": str(tmp_path / "other.sock")}})
+        other.folder = str(tmp_path)
+        other.config = str(tmp_path / "other.yaml")
+        other.socket = str(tmp_path / "other.sock")
+        other.write_config()
+        with other:
+            done = subprocess.run(
+                [os.path.join(BIN, "ocppctl"), "--socket", other.socket, "id-tags", "import", "-"],
+                input=text, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+            assert done.returncode == 0, done.stderr
+            assert export(other) == text
+            for tag in ODD:
+                path = "/v1/id-tags/" + "".join(f"%{byte:02x}" for byte in tag.encode())
+                assert other.api("GET", path)[1]["idTag"] == tag
+            status, out, _ = other.ctl("id-tags", "export")
+            assert (status, out) == (0, text.replace("\r\n", "\n"))
+
+
+BAD = """idTag,status,expiryDate,parentIdTag,maxActiveTransactions
+good,,,,
+,Accepted,,,
+GOOD,Accepted,,,
+c,Expired,,,
+d,,tomorrow,,
+e,,,a-parent-that-is-too-long-for-it,
+f,,,,many
+g,,,
+h,,,,,
+"i,,,,
+"""
+
+
+def test_csv_names_every_bad_line_and_imports_nothing(tmp_path):
+    with Daemon(tmp_path, {"id_tags": {"tags": [{"id": "Fixed"}]}}) as daemon:
+        status, answer = daemon.api("POST", "/v1/id-tags.csv", {"csv": BAD})
+        assert status == 422
+        assert [item["line"] for item in answer["lines"]] == [3, 4, 5, 6, 7, 8, 9, 10, 11]
+        assert "line 3:" in answer["detail"] and answer["type"].endswith("bad-lines")
+        assert daemon.api("GET", "/v1/id-tags/good")[0] == 404
+        for text in ("", "status\nAccepted\n", "idTag,colour\na,red\n", "idTag,idTag\na,b\n",
+                     "idTag\nfixed\n"):
+            assert daemon.api("POST", "/v1/id-tags.csv", {"csv": text})[0] == 422, text
+        # A column that is left out changes nothing.
+        assert daemon.api("PUT", "/v1/id-tags/x", {"status": "Blocked"})[0] == 200
+        assert daemon.api("POST", "/v1/id-tags.csv", {"csv": "idTag,parentIdTag\nX,G\n"})[0] == 200
+        found = daemon.api("GET", "/v1/id-tags/x")[1]
+        assert (found["idTag"], found["status"], found["parentIdTag"]) == ("X", "Blocked", "G")
+
+
+def test_csv_holds_at_once_for_a_cached_tag(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            assert (await verdicts(station, ["new"]))["new"][0] == "Invalid"
+            status, _ = await daemon.api_async("POST", "/v1/id-tags.csv", {"csv": "idTag\nNEW\n"})
+            assert status == 200
+            assert (await verdicts(station, ["new"]))["new"][0] == "Accepted"
+
+    with Daemon(tmp_path) as daemon:
+        run(body(daemon))
