@@ -209,8 +209,12 @@ static const struct ocppd_metric own_metrics[] = {
 			 OCPPD_METRIC_COUNTER },
 };
 
+static const struct ocppd_command commands[] = {
+	{ "metrics", "", NULL, "Print all metrics" },
+};
+
 static const struct ocppd_route routes[] = {
-	{ "GET", "/metrics", OCPPD_ROLE_VIEWER,
+	{ "GET", "/metrics", OCPPD_ROLE_VIEWER, .commands = OCPPD_TABLE(commands),
 	  .summary = "All metrics, in the text format of Prometheus", .on_request = on_request },
 };
 

@@ -299,6 +299,10 @@ def test_the_route_wants_a_viewer(tmp_path):
         connection.close()
         assert daemon.log.events("metrics.opened") == []
 
+        status, out, err = daemon.ctl("metrics")
+        assert (status, err) == (0, "")
+        assert parse(out).get("ocppd_stations_known") == 0
+
         opened = [found["listener"] for found in daemon.log.events("http.opened")]
         port = int([name for name in opened if name.startswith("127.")][0].rsplit(":", 1)[1])
         for header, status in ((b"", 401), (b"Authorization: Bearer " + b"x" * 32 + b"\r\n", 401),

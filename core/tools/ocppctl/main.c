@@ -436,8 +436,9 @@ call(const struct http_server *server, const struct http_request *request, uint3
 	}
 	*ret_status = reply.status;
 	status = exit_of_status(reply.status);
-	if (reply.status < 300 && strncmp(reply.content_type, "text/csv", 8) == 0) {
-		/* Meant for a file, whoever reads it. */
+	if (reply.status < 300 && request->on_event == NULL &&
+	    strncmp(reply.content_type, "text/", 5) == 0) {
+		/* Meant for a file or another program, whoever reads it. */
 		if (fwrite(reply.body.data, 1, reply.body.len, stdout) != reply.body.len)
 			status = complain("the output cannot be written");
 		goto out;
