@@ -76,7 +76,7 @@ answered(struct watch *watch, struct json_object *conf)
 static void
 unanswered(struct watch *watch, uint32_t result)
 {
-	const char *why = "the daemon ended before the answer";
+	const char *why = "the daemon or the module stopped before the answer";
 
 	if (result == OCPPD_RES_TIMEOUT)
 		why = "no answer in time";
@@ -102,6 +102,7 @@ completed_trigger(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t 
 	if (watch == NULL)
 		return;
 	ocppd_outcall_set_data(call, NULL);
+	watch->call = NULL;
 	if (result == OCPPD_RES_REFUSED || ctx->is_stopping) {
 		watch_drop(watch);
 	} else if (result == OCPPD_RES_REPLY) {

@@ -53,8 +53,9 @@ struct watch {
 	struct watch *next; /* of the same station, oldest first */
 	struct trigger *ctx;
 	struct ocppd_station *station;
-	const char *message; /* static */
-	const char *outcome; /* static */
+	struct ocppd_outcall *call; /* until it is answered */
+	const char *message;        /* static */
+	const char *outcome;        /* static */
 	char *requester;
 	settled_fn *fn; /* the route that waits, or NULL */
 	void *asker;

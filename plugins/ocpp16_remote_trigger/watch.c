@@ -115,6 +115,7 @@ watch_begin(struct trigger *ctx, struct ocppd_outcall *call, const char *message
 	if (watch == NULL)
 		return OCPPD_ENOMEM;
 	watch->ctx = ctx;
+	watch->call = call;
 	watch->station = station;
 	watch->message = message;
 	watch->connector = connector;
@@ -207,13 +208,14 @@ watch_stop(struct trigger *ctx)
 	while (watch != NULL) {
 		struct watch *next = TAILQ_NEXT(watch, all);
 
-		/* Others end with their calls. */
-		if (watch->is_accepted) {
-			snprintf(watch->reason, sizeof(watch->reason),
-				 "the daemon ended before the time was over");
-			watch_settle(watch,
-				     watch->messages > 0 ? OUTCOME_ARRIVED : OUTCOME_INTERRUPTED);
-		}
+		/* The answers of others will not be heard. */
+		if (!watch->is_accepted)
+			ocppd_outcall_set_data(watch->call, NULL);
+		snprintf(watch->reason, sizeof(watch->reason),
+			 "the daemon or the module stopped before that");
+		watch_settle(watch, watch->is_accepted && watch->messages > 0
+					    ? OUTCOME_ARRIVED
+					    : OUTCOME_INTERRUPTED);
 		watch = next;
 	}
 }

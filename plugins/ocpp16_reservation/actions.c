@@ -13,26 +13,29 @@
 /* ---- ReserveNow, before ------------------------------------------------------------------------
  */
 
-struct prepare_op {
+/* A ReserveNow from prepare to completed. */
+struct sending {
+	LIST_ENTRY(sending) all;
 	struct reservations *ctx;
 	struct ocppd_outcall *call;
 	struct json_object *req; /* the call's */
+	bool is_ready;           /* it goes, or went, out */
 };
 
 static void
-op_ready(struct prepare_op *op)
+op_ready(struct sending *op)
 {
 	struct reservations *ctx = op->ctx;
 
-	ocppd_outcall_ready(ctx->host, op->call, 0, NULL);
-	free(op);
+	op->is_ready = true;
+	ocppd_outcall_ready(ctx->host, op->call, 0, NULL); /* which may end it */
 	reservation_done(ctx);
 }
 
 static void
 on_zero_key(struct ocppd_host *host, int result, const struct ocppd_station_key *key, void *arg)
 {
-	struct prepare_op *op = arg;
+	struct sending *op = arg;
 
 	if (result >= 0 && key != NULL &&
 	    (key->is_unknown != 0 || key->value == NULL ||
@@ -46,7 +49,7 @@ on_zero_key(struct ocppd_host *host, int result, const struct ocppd_station_key 
 
 /* Returns 0: nothing to ask; OCPPD_PENDING. */
 static int
-ask_zero_key(struct prepare_op *op)
+ask_zero_key(struct sending *op)
 {
 	struct reservations *ctx = op->ctx;
 
@@ -59,7 +62,7 @@ ask_zero_key(struct prepare_op *op)
 }
 
 static void
-warn_tag(struct prepare_op *op, const struct ocppd_authorization *decision)
+warn_tag(struct sending *op, const struct ocppd_authorization *decision)
 {
 	const char *parent = ocppd_json_get_str(op->req, "parentIdTag");
 	char wanted[TAG_SIZE];
@@ -83,7 +86,7 @@ static void
 on_authorized(struct ocppd_host *host, int result, const struct ocppd_authorization *decision,
 	      void *arg)
 {
-	struct prepare_op *op = arg;
+	struct sending *op = arg;
 
 	(void)host;
 	if (result >= 0)
@@ -94,7 +97,7 @@ on_authorized(struct ocppd_host *host, int result, const struct ocppd_authorizat
 
 /* Returns 0 or OCPPD_PENDING. What cannot be found out is no reason not to send it. */
 static int
-ask_tag(struct prepare_op *op)
+ask_tag(struct sending *op)
 {
 	struct reservations *ctx = op->ctx;
 	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
@@ -185,7 +188,7 @@ prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct json
 		void *arg, struct ocppd_error *err)
 {
 	struct reservations *ctx = arg;
-	struct prepare_op *op;
+	struct sending *op;
 	int64_t expiry_us;
 	int r = settle_id(ctx, call, req, err);
 
@@ -196,16 +199,20 @@ prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct json
 		ocppd_outcall_warn(host, call, "expiryDate: is past");
 	warn_connector(ctx, call, ocppd_json_get_int(req, "connectorId", -1));
 
-	op = malloc(sizeof(*op));
+	op = calloc(1, sizeof(*op));
 	if (op == NULL)
 		return OCPPD_ENOMEM;
-	*op = (struct prepare_op){ ctx, call, req };
+	op->ctx = ctx;
+	op->call = call;
+	op->req = req;
+	LIST_INSERT_HEAD(&ctx->sending, op, all);
+	ocppd_outcall_set_data(call, op);
 	r = ask_tag(op);
 	if (r == OCPPD_PENDING) {
 		ctx->outstanding++;
 		return r;
 	}
-	free(op);
+	op->is_ready = true;
 	return 0;
 }
 
@@ -244,7 +251,7 @@ unanswered(uint32_t result)
 	case OCPPD_RES_GONE:
 		return "the connection ended before the answer";
 	default:
-		return "the daemon stopped before the answer";
+		return "the daemon or the module stopped before the answer";
 	}
 }
 
@@ -299,11 +306,10 @@ record_kept(struct reservations *ctx, const struct note *note)
 	store_change(ctx, &kept);
 }
 
-void
-completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
-		  struct json_object *req, struct json_object *conf, void *arg)
+static void
+record(struct reservations *ctx, const struct ocppd_outcall *call, uint32_t result,
+       struct json_object *req, struct json_object *conf)
 {
-	struct reservations *ctx = arg;
 	struct ocppd_station *station = ocppd_outcall_station(call);
 	char reason[128];
 	struct terms terms = { 0 };
@@ -312,8 +318,6 @@ completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t 
 			     .reason = reason };
 	const struct live *before;
 
-	if (result == OCPPD_RES_REFUSED || ctx->is_stopping)
-		return;
 	terms_read(ctx, req, &terms);
 	note.id = terms.id;
 	note.status = verdict(call, result, conf, reason, sizeof(reason));
@@ -327,11 +331,50 @@ completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t 
 	store_put(ctx, &note, &terms);
 	if (!status_is_live(note.status))
 		return;
-	if (live_put(ctx, station, &terms, ocppd_now_us(host),
+	if (live_put(ctx, station, &terms, ocppd_now_us(ctx->host),
 		     strcmp(note.status, STATUS_ACCEPTED) == 0) == NULL)
-		OCPPD_ERROR(host, "reservation.unfollowed", OCPPD_STR("station", note.station_id),
+		OCPPD_ERROR(ctx->host, "reservation.unfollowed",
+			    OCPPD_STR("station", note.station_id),
 			    OCPPD_INT("reservation", note.id));
 	live_arm(ctx);
+}
+
+void
+completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+		  struct json_object *req, struct json_object *conf, void *arg)
+{
+	struct reservations *ctx = arg;
+	struct sending *op = ocppd_outcall_data(call);
+
+	(void)host;
+	if (op != NULL)
+		LIST_REMOVE(op, all);
+	free(op);
+	/* A stop has recorded those that it cuts off. */
+	if (result != OCPPD_RES_REFUSED && !(result == OCPPD_RES_CANCELLED && ctx->is_stopping))
+		record(ctx, call, result, req, conf);
+}
+
+void
+sending_stop(struct reservations *ctx)
+{
+	const struct sending *op;
+
+	LIST_FOREACH (op, &ctx->sending, all) {
+		if (op->is_ready)
+			record(ctx, op->call, OCPPD_RES_CANCELLED, op->req, NULL);
+	}
+}
+
+void
+sending_free(struct reservations *ctx)
+{
+	struct sending *op;
+
+	while ((op = LIST_FIRST(&ctx->sending)) != NULL) {
+		LIST_REMOVE(op, all);
+		free(op);
+	}
 }
 
 /* ---- CancelReservation -------------------------------------------------------------------------
@@ -370,7 +413,8 @@ completed_cancel(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t r
 	bool is_gone;
 
 	(void)host;
-	if (live == NULL || result == OCPPD_RES_REFUSED || ctx->is_stopping)
+	if (live == NULL || result == OCPPD_RES_REFUSED ||
+	    (result == OCPPD_RES_CANCELLED && ctx->is_stopping))
 		return;
 	is_gone = strcmp(verdict(call, result, conf, answer, sizeof(answer)), STATUS_FAILED) != 0 &&
 		  result == OCPPD_RES_REPLY;

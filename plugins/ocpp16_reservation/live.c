@@ -149,6 +149,8 @@ live_arm(struct reservations *ctx)
 	int64_t left_ms = LOOK_MS;
 	const struct live *live;
 
+	if (ctx->timer == NULL) /* stopping */
+		return;
 	if (TAILQ_EMPTY(&ctx->live)) {
 		ocppd_timer_cancel(ctx->timer);
 		return;

@@ -111,6 +111,7 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	ctx->host = host;
 	TAILQ_INIT(&ctx->live);
 	TAILQ_INIT(&ctx->waits);
+	LIST_INIT(&ctx->sending);
 	r = ctx->slot =
 		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct station_slot), NULL);
 	if (r < 0) {
@@ -173,6 +174,7 @@ stop(struct ocppd_host *host, void *arg)
 	struct reservations *ctx = arg;
 
 	(void)host;
+	sending_stop(ctx);
 	ctx->is_stopping = true;
 	ocppd_timer_free(ctx->timer);
 	ctx->timer = NULL;
@@ -190,6 +192,7 @@ shutdown_module(struct ocppd_host *host, void *arg)
 
 	(void)host;
 	live_free(ctx);
+	sending_free(ctx);
 	free(ctx);
 }
 

@@ -67,6 +67,8 @@ struct id_block {
 	uint64_t taken[ID_BLOCK / 64]; /* a bit an id */
 };
 
+struct sending;
+LIST_HEAD(sending_list, sending);
 struct wait;
 TAILQ_HEAD(wait_list, wait);
 
@@ -86,6 +88,7 @@ struct reservations {
 	struct ocppd_subscription *subscriptions[2];
 	struct id_block block;
 	struct id_block spare;
+	struct sending_list sending;
 	struct wait_list waits;
 	uint64_t begun;  /* changes on their way to the table */
 	uint64_t stored; /* of them, those that arrived or failed */
@@ -205,6 +208,9 @@ int prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct 
 		    void *ctx, struct ocppd_error *err);
 void completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 		       struct json_object *req, struct json_object *conf, void *ctx);
+/* Their answers will not be heard: the station may hold what they ask for. */
+void sending_stop(struct reservations *ctx);
+void sending_free(struct reservations *ctx);
 int prepare_cancel(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,
 		   void *ctx, struct ocppd_error *err);
 void completed_cancel(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,

@@ -321,3 +321,34 @@ def test_left_out(tmp_path):
             assert not station.calls
     with Daemon(tmp_path) as daemon:
         run(session(daemon))
+
+
+def test_module_leaves_and_returns(tmp_path):
+    async def session(daemon):
+        async with Station.connect(daemon) as station:
+            station.on_call["TriggerMessage"] = lambda payload: {"status": "Accepted"}
+            accepted = asyncio.ensure_future(trigger(daemon, "CP-1", "Heartbeat"))
+            while not station.calls:
+                await asyncio.sleep(0.02)
+            await until(daemon, "CP-1", "Waiting")
+            station.on_call["TriggerMessage"] = lambda payload: None
+            asked = asyncio.ensure_future(trigger(daemon, "CP-1", "Heartbeat"))
+            while len(station.calls) < 2:
+                await asyncio.sleep(0.02)
+            del daemon.settings["plugins"]["ocpp16_remote_trigger"]
+            daemon.write_config()
+            status, body = await daemon.api_async("POST", "/v1/reload")
+            assert status == 200, body
+            assert (await accepted)[0] == 503 and (await asked)[0] == 503
+            assert (await command(daemon, "CP-1", {"requestedMessage": "Heartbeat"}))[0] == 501
+            await station.call("Heartbeat", {})
+            daemon.settings["plugins"]["ocpp16_remote_trigger"] = {"arrival_timeout": "1s"}
+            daemon.write_config()
+            status, body = await daemon.api_async("POST", "/v1/reload")
+            assert status == 200, body
+            assert [item["outcome"] for item in await history(daemon, "CP-1")] == ["Interrupted"] * 2
+            Triggered(station)
+            assert (await trigger(daemon, "CP-1", "Heartbeat"))[0] == 201
+    with Daemon(tmp_path, {"ocpp16_remote_trigger": {"arrival_timeout": "5min"}},
+                call_timeout="3s") as daemon:
+        run(session(daemon))

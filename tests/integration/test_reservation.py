@@ -412,3 +412,58 @@ def test_left_out(tmp_path):
             assert not station.calls
     with Daemon(tmp_path, {"id_tags": {"unknown_tags": "accept"}}) as daemon:
         run(session(daemon))
+
+
+def test_module_leaves_and_returns(tmp_path):
+    async def session(daemon):
+        async with reserving(daemon, "CP-1") as station:
+            record = await reserve(daemon, "CP-1")
+            station.on_call["ReserveNow"] = lambda payload: None
+            pending = asyncio.ensure_future(daemon.api_async(
+                "POST", "/v1/reservations", {"stationId": "CP-1", **terms()}))
+            while len(station.calls) < 2:
+                await asyncio.sleep(0.02)
+            del daemon.settings["plugins"]["ocpp16_reservation"]
+            daemon.write_config()
+            status, body = await daemon.api_async("POST", "/v1/reload")
+            assert status == 200, body
+            assert (await pending)[0] == 503
+            assert (await command(daemon, "CP-1", "ReserveNow", terms()))[0] == 501
+            daemon.settings["plugins"].update(MODULE)
+            daemon.write_config()
+            status, body = await daemon.api_async("POST", "/v1/reload")
+            assert status == 200, body
+            assert (await show(daemon, record))["active"]
+            station.on_call["ReserveNow"] = lambda payload: {"status": "Accepted"}
+            assert (await reserve(daemon, "CP-1"))["reservationId"] != record["reservationId"]
+            await station.start("TAG-1", reservationId=record["reservationId"])
+            await until(daemon, record, "Used")
+    with Daemon(tmp_path, {**MODULE, "id_tags": {"unknown_tags": "accept"}}, call_timeout="3s") as daemon:
+        run(session(daemon))
+
+
+def test_daemon_that_ends_before_the_answer(tmp_path):
+    async def session(daemon):
+        async with reserving(daemon, "CP-1", lambda payload: None) as station:
+            pending = asyncio.ensure_future(command(daemon, "CP-1", "ReserveNow", terms()))
+            while not station.calls:
+                await asyncio.sleep(0.02)
+            await asyncio.get_running_loop().run_in_executor(None, daemon.restart)
+            with contextlib.suppress(ConnectionError, AssertionError, OSError):
+                assert (await pending)[0] in (409, 503)
+        items = (await daemon.api_async("GET", "/v1/reservations"))[1]["items"]
+        assert [item["status"] for item in items] == ["Unconfirmed"]
+    with Daemon(tmp_path, {**MODULE, "id_tags": {"unknown_tags": "accept"}}, drain_timeout="1s") as daemon:
+        run(session(daemon))
+
+
+def test_connector_zero_where_the_station_does_not_take_it(daemon):
+    async def session():
+        async with reserving(daemon, "CP-ZERO") as station:
+            for value, is_warned in (("false", True), ("true", False)):
+                station.on_call["GetConfiguration"] = lambda payload: {"configurationKey": [
+                    {"key": "ReserveConnectorZeroSupported", "readonly": True, "value": value}]}
+                assert (await command(daemon, "CP-ZERO", "GetConfiguration", {}))[0] == 200
+                status, body = await command(daemon, "CP-ZERO", "ReserveNow", terms(connectorId=0))
+                assert status == 200 and ("warnings" in body) == is_warned, body
+    run(session())
