@@ -508,7 +508,7 @@ admission_check_password(struct directory *directory, struct admission *record,
 			 const uint8_t *password, size_t len, uint32_t *ret_verifier)
 {
 	uint8_t bytes[32];
-	size_t bytes_len;
+	size_t bytes_len = 0;
 
 	bool takes_hex = quirks_option(record->quirks, "accept_hex_password") != NULL;
 	bool is_hex =
