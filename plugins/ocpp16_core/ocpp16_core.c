@@ -56,8 +56,8 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 {
 	struct core16 *ctx = arg;
 	const void *stations;
-	const void *authorization;
-	const void *transactions;
+	const void *authorization = NULL;
+	const void *transactions = NULL;
 	int r;
 
 	r = ocppd_service_get(host, "ocppd.stations", 1, 0, &stations, &ctx->stations_self);
