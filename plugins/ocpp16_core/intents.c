@@ -22,6 +22,7 @@ struct intent {
 	struct ocppd_timer *timer; /* runs once the station agreed */
 	int64_t connector_id;      /* 0: any */
 	int64_t wait_s;
+	char *profile; /* the request's charging profile as JSON, or NULL */
 	char message_id[40];
 	char requester[64];
 	char tag[]; /* as sent */
@@ -43,6 +44,7 @@ intent_free(struct intent *intent)
 		at = &(*at)->next;
 	*at = intent->next;
 	ocppd_timer_free(intent->timer);
+	free(intent->profile);
 	free(intent);
 }
 
@@ -109,6 +111,7 @@ intent_begin(struct core16 *ctx, struct ocppd_outcall *call, struct json_object 
 {
 	struct core16_slot *slot = core16_slot(ctx, ocppd_outcall_station(call));
 	const char *tag = ocppd_json_get_str(req, "idTag");
+	struct json_object *profile = ocppd_json_get(req, "chargingProfile");
 	struct intent **at = &slot->intents;
 	struct intent *intent;
 	uint32_t count = 0;
@@ -129,6 +132,9 @@ intent_begin(struct core16 *ctx, struct ocppd_outcall *call, struct json_object 
 	snprintf(intent->message_id, sizeof(intent->message_id), "%s",
 		 ocppd_outcall_message_id(call));
 	snprintf(intent->requester, sizeof(intent->requester), "%s", ocppd_outcall_requester(call));
+	if (profile != NULL)
+		intent->profile =
+			strdup(json_object_to_json_string_ext(profile, JSON_C_TO_STRING_PLAIN));
 	*at = intent;
 }
 
@@ -246,6 +252,9 @@ intent_started(struct core16 *ctx, struct ocppd_station *station, const char *ta
 	if (body != NULL) {
 		ocppd_json_add_int(body, "connectorId", start->connector_id);
 		ocppd_json_add_int(body, "transactionId", start->transaction_id);
+		if (intent->profile != NULL)
+			ocppd_json_add(body, "chargingProfile",
+				       json_tokener_parse(intent->profile));
 		(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_REMOTE_START_MATCHED,
 					  ocppd_station_id(station), body);
 	}

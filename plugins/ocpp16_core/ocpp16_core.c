@@ -149,6 +149,7 @@ static const struct ocppd_field matched_fields[] = {
 	{ "idTag", OCPPD_T_STRING, OCPPD_REQUIRED },
 	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "chargingProfile", OCPPD_T_ANY, .doc = "the request's" },
 };
 static const struct ocppd_field expired_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },

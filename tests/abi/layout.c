@@ -27,6 +27,7 @@
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/authorizer.h>
 #include <ocppd/service/data_transfer.h>
+#include <ocppd/service/smart_charging.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/storage.h>
 #include <ocppd/service/transactions.h>
@@ -467,6 +468,60 @@ AT(ocppd_data_transfer_ops, vendor_id, 8);
 AT(ocppd_data_transfer_ops, message_id, 16);
 AT(ocppd_data_transfer_ops, handle, 24);
 LEAST(ocppd_data_transfer_ops, 32);
+
+AT(ocppd_charging_period, start_s, 0);
+AT(ocppd_charging_period, limit, 8);
+AT(ocppd_charging_period, phases, 16);
+LEAST(ocppd_charging_period, 24);
+
+AT(ocppd_charging_limit, struct_size, 0);
+AT(ocppd_charging_limit, flags, 4);
+AT(ocppd_charging_limit, station, 8);
+AT(ocppd_charging_limit, place, 16);
+AT(ocppd_charging_limit, purpose, 24);
+AT(ocppd_charging_limit, unit, 28);
+AT(ocppd_charging_limit, profile_id, 32);
+AT(ocppd_charging_limit, stack_level, 40);
+AT(ocppd_charging_limit, start_us, 48);
+AT(ocppd_charging_limit, duration_s, 56);
+AT(ocppd_charging_limit, valid_to_us, 64);
+AT(ocppd_charging_limit, min_rate, 72);
+AT(ocppd_charging_limit, periods, 80);
+AT(ocppd_charging_limit, period_count, 88);
+AT(ocppd_charging_limit, reserved, 92);
+LEAST(ocppd_charging_limit, 96);
+
+AT(ocppd_charging_outcome, struct_size, 0);
+AT(ocppd_charging_outcome, outcome, 4);
+AT(ocppd_charging_outcome, profile_id, 8);
+AT(ocppd_charging_outcome, text, 16);
+LEAST(ocppd_charging_outcome, 24);
+
+AT(ocppd_charging_query, struct_size, 0);
+AT(ocppd_charging_query, unit, 4);
+AT(ocppd_charging_query, station, 8);
+AT(ocppd_charging_query, place, 16);
+AT(ocppd_charging_query, start_us, 24);
+AT(ocppd_charging_query, duration_s, 32);
+LEAST(ocppd_charging_query, 40);
+
+AT(ocppd_charging_profile, struct_size, 0);
+AT(ocppd_charging_profile, purpose, 4);
+AT(ocppd_charging_profile, place, 8);
+AT(ocppd_charging_profile, profile_id, 16);
+AT(ocppd_charging_profile, stack_level, 24);
+AT(ocppd_charging_profile, transaction_id, 32);
+AT(ocppd_charging_profile, is_doubtful, 40);
+AT(ocppd_charging_profile, reserved, 44);
+LEAST(ocppd_charging_profile, 48);
+
+AT(ocppd_smart_charging_ops, struct_size, 0);
+AT(ocppd_smart_charging_ops, reserved, 4);
+AT(ocppd_smart_charging_ops, install, 8);
+AT(ocppd_smart_charging_ops, clear, 16);
+AT(ocppd_smart_charging_ops, composite, 24);
+AT(ocppd_smart_charging_ops, profile_each, 32);
+LEAST(ocppd_smart_charging_ops, 40);
 
 AT(ocppd_tx_start, struct_size, 0);
 AT(ocppd_tx_start, flags, 4);

@@ -8,7 +8,8 @@
  */
 
 /* A transaction began that a RemoteStartTransaction had asked for: {stationId, messageId (of the
- * request), requester, idTag, connectorId, transactionId}. */
+ * request), requester, idTag, connectorId, transactionId, chargingProfile?}; the profile is the
+ * request's. */
 #define OCPPD_EVENT_REMOTE_START_MATCHED "remote_start.matched"
 
 /* The station agreed to start, and no transaction began in time (quirk G08): {stationId, messageId,

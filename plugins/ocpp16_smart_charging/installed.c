@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * What stations hold, as far as they let us know: in memory with every station, on record for the
+ * next start. Memory changes at once, since the station has answered already; a record that cannot
+ * be stored is logged.
+ */
+#include "smart.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOAD_PAGE 1000
+#define HELD_MAX 1000 /* more are not tracked */
+
+enum column {
+	COL_STATION,
+	COL_ID,
+	COL_CONNECTOR,
+	COL_PROFILE,
+	COL_TEMPLATE,
+	COL_INSTALLED,
+	COL_DOUBTFUL,
+	COL_COUNT,
+};
+
+struct smart_slot *
+smart_slot(struct smart *ctx, struct ocppd_station *station)
+{
+	return ocppd_station_slot(ctx->host, station, ctx->slot);
+}
+
+/* ---- In memory --------------------------------------------------------------------------------
+ */
+
+static void
+count_purpose(struct smart *ctx, enum profile_purpose purpose, int change)
+{
+	const char *const labels[] = { profile_purpose_word(purpose) };
+
+	ctx->counts[purpose] += change;
+	(void)ocppd_metric_set(ctx->host, METRIC_INSTALLED, labels, (double)ctx->counts[purpose]);
+}
+
+static void
+installed_free(struct installed *installed)
+{
+	free(installed->profile);
+	free(installed->template_name);
+	free(installed);
+}
+
+void
+slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *arg)
+{
+	struct smart_slot *slot = arg;
+
+	(void)host;
+	(void)station;
+	while (slot->first != NULL) {
+		struct installed *installed = slot->first;
+
+		slot->first = installed->next;
+		installed_free(installed);
+	}
+}
+
+static uint32_t
+held_count(const struct smart_slot *slot)
+{
+	uint32_t count = 0;
+
+	for (const struct installed *item = slot->first; item != NULL; item = item->next)
+		count++;
+	return count;
+}
+
+/* Takes the profile, also on error. NULL: out of memory, or far too many. */
+static struct installed *
+add(struct smart *ctx, struct smart_slot *slot, struct profile *profile, const char *json,
+    size_t len)
+{
+	struct installed *installed = NULL;
+
+	if (held_count(slot) < HELD_MAX)
+		installed = malloc(sizeof(*installed) + len + 1);
+	if (installed == NULL) {
+		free(profile);
+		return NULL;
+	}
+	*installed = (struct installed){ .next = slot->first, .profile = profile };
+	memcpy(installed->json, json, len);
+	installed->json[len] = '\0';
+	slot->first = installed;
+	if (profile->id > slot->last_id)
+		slot->last_id = profile->id;
+	count_purpose(ctx, profile->purpose, 1);
+	return installed;
+}
+
+struct installed *
+installed_find(struct smart *ctx, struct ocppd_station *station, int64_t id)
+{
+	struct installed *installed = smart_slot(ctx, station)->first;
+
+	while (installed != NULL && installed->profile->id != id)
+		installed = installed->next;
+	return installed;
+}
+
+uint32_t
+installed_others(struct smart *ctx, struct ocppd_station *station, const struct profile *profile)
+{
+	const struct installed *installed = smart_slot(ctx, station)->first;
+	uint32_t count = 0;
+
+	for (; installed != NULL; installed = installed->next)
+		count += profile_is_replaced(installed->profile, profile) ? 0 : 1;
+	return count;
+}
+
+int64_t
+installed_next_id(struct smart *ctx, struct ocppd_station *station)
+{
+	struct smart_slot *slot = smart_slot(ctx, station);
+
+	if (slot->last_id < INT32_MAX) {
+		slot->last_id = slot->last_id < 0 ? 1 : slot->last_id + 1;
+		return slot->last_id;
+	}
+	for (int64_t id = 1; id <= HELD_MAX + 1; id++) {
+		if (installed_find(ctx, station, id) == NULL)
+			return id;
+	}
+	return 1;
+}
+
+/* ---- On record --------------------------------------------------------------------------------
+ */
+
+static void
+on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	  const struct ocppd_error *err, void *arg)
+{
+	(void)rows;
+	(void)count;
+	(void)err;
+	if (result < 0)
+		OCPPD_WARN(host, "profile.unstored", OCPPD_STR("err", ocppd_error_name(result)));
+	smart_done(arg);
+}
+
+/* Adds to a unit, which is begun if need be. A failure sticks in *r. */
+static void
+unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement statement,
+	 const struct ocppd_value *values, uint32_t count)
+{
+	if (*r >= 0 && *unit == NULL)
+		*r = ctx->storage->unit_new(ctx->storage_self, ctx->host, unit);
+	if (*r >= 0)
+		*r = ctx->storage->unit_add(*unit, ctx->host, statement, values, count, 0);
+}
+#define UNIT_ADD(ctx, unit, r, statement, values)                                                  \
+	unit_add(ctx, unit, r, statement, values, sizeof(values) / sizeof((values)[0]))
+
+static void
+unit_end(struct smart *ctx, struct ocppd_unit *unit, int r)
+{
+	if (r < 0) {
+		OCPPD_WARN(ctx->host, "profile.unstored", OCPPD_STR("err", ocppd_error_name(r)));
+		ctx->storage->unit_free(unit);
+		return;
+	}
+	if (unit == NULL)
+		return;
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_stored, ctx);
+}
+
+/* ---- Changes ----------------------------------------------------------------------------------
+ */
+
+struct json_object *
+profile_event(const struct ocppd_station *station, const struct profile *profile)
+{
+	struct json_object *body = json_object_new_object();
+
+	ocppd_json_add_str(body, "stationId", ocppd_station_id(station));
+	ocppd_json_add_int(body, "connectorId", profile->connector);
+	ocppd_json_add_int(body, "chargingProfileId", profile->id);
+	ocppd_json_add_str(body, "chargingProfilePurpose", profile_purpose_word(profile->purpose));
+	ocppd_json_add_int(body, "stackLevel", profile->stack_level);
+	if (profile->has_transaction)
+		ocppd_json_add_int(body, "transactionId", profile->transaction_id);
+	return body;
+}
+
+static void
+publish_removed(struct smart *ctx, const struct ocppd_station *station,
+		const struct profile *profile, const char *reason)
+{
+	struct json_object *body;
+
+	OCPPD_INFO(ctx->host, "profile.removed", OCPPD_STR("station", ocppd_station_id(station)),
+		   OCPPD_INT("profile", profile->id), OCPPD_STR("reason", reason));
+	if (!ocppd_event_wanted(ctx->host, OCPPD_EVENT_CHARGING_PROFILE_REMOVED))
+		return;
+	body = profile_event(station, profile);
+	ocppd_json_add_str(body, "reason", reason);
+	(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_CHARGING_PROFILE_REMOVED,
+				  ocppd_station_id(station), body);
+}
+
+typedef bool select_fn(const struct profile *profile, const void *arg);
+
+/* Removes what is selected from memory, and adds it to the unit. */
+static void
+remove_selected(struct smart *ctx, struct ocppd_station *station, select_fn *select,
+		const void *arg, const char *reason, struct ocppd_unit **unit, int *r)
+{
+	struct installed **at = &smart_slot(ctx, station)->first;
+
+	while (*at != NULL) {
+		struct installed *installed = *at;
+		const struct ocppd_value values[] = {
+			ocppd_value_str(ocppd_station_id(station)),
+			ocppd_value_int(installed->profile->id),
+		};
+
+		if (!select(installed->profile, arg)) {
+			at = &installed->next;
+			continue;
+		}
+		*at = installed->next;
+		UNIT_ADD(ctx, unit, r, STATEMENT_REMOVE, values);
+		count_purpose(ctx, installed->profile->purpose, -1);
+		publish_removed(ctx, station, installed->profile, reason);
+		installed_free(installed);
+	}
+}
+
+static bool
+select_replaced(const struct profile *profile, const void *arg)
+{
+	return profile_is_replaced(profile, arg);
+}
+
+static void
+publish_installed(struct smart *ctx, const struct ocppd_station *station,
+		  const struct profile *profile)
+{
+	OCPPD_INFO(ctx->host, "profile.installed", OCPPD_STR("station", ocppd_station_id(station)),
+		   OCPPD_INT("profile", profile->id), OCPPD_INT("connector", profile->connector));
+	if (ocppd_event_wanted(ctx->host, OCPPD_EVENT_CHARGING_PROFILE_INSTALLED))
+		(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_CHARGING_PROFILE_INSTALLED,
+					  ocppd_station_id(station),
+					  profile_event(station, profile));
+}
+
+void
+installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t connector,
+		 struct json_object *json)
+{
+	size_t len = 0;
+	const char *text = json_object_to_json_string_length(json, JSON_C_TO_STRING_PLAIN, &len);
+	struct profile *profile = NULL;
+	struct installed *installed;
+	struct ocppd_unit *unit = NULL;
+	int r = profile_parse(json, connector, &profile);
+
+	if (r < 0 || text == NULL) {
+		OCPPD_WARN(ctx->host, "profile.untracked",
+			   OCPPD_STR("station", ocppd_station_id(station)),
+			   OCPPD_STR("err", ocppd_error_name(r < 0 ? r : OCPPD_ENOMEM)));
+		free(profile);
+		return;
+	}
+	profile->installed_s = ocppd_now_us(ctx->host) / 1000000;
+	remove_selected(ctx, station, select_replaced, profile, "replaced", &unit, &r);
+	installed = add(ctx, smart_slot(ctx, station), profile, text, len);
+	if (installed == NULL) {
+		OCPPD_WARN(ctx->host, "profile.untracked",
+			   OCPPD_STR("station", ocppd_station_id(station)),
+			   OCPPD_STR("err", "ESPACE"));
+		unit_end(ctx, unit, r);
+		return;
+	}
+	installed->installed_us = ocppd_now_us(ctx->host);
+
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)),
+		ocppd_value_int(profile->id),
+		ocppd_value_int(connector),
+		ocppd_value_text(installed->json, len),
+		ocppd_value_int(installed->installed_us),
+	};
+
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_INSTALL, values);
+	unit_end(ctx, unit, r);
+	publish_installed(ctx, station, profile);
+}
+
+static bool
+select_cleared(const struct profile *profile, const void *arg)
+{
+	return profile_is_cleared(profile, arg);
+}
+
+void
+installed_clear(struct smart *ctx, struct ocppd_station *station,
+		const struct profile_filter *filter, const char *reason)
+{
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	remove_selected(ctx, station, select_cleared, filter, reason, &unit, &r);
+	unit_end(ctx, unit, r);
+}
+
+void
+installed_doubt(struct smart *ctx, struct ocppd_station *station, const struct profile *profile)
+{
+	struct installed *installed = smart_slot(ctx, station)->first;
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	for (; installed != NULL; installed = installed->next) {
+		const struct ocppd_value values[] = {
+			ocppd_value_str(ocppd_station_id(station)),
+			ocppd_value_int(installed->profile->id),
+		};
+
+		if (installed->is_doubtful || !profile_is_replaced(installed->profile, profile))
+			continue;
+		installed->is_doubtful = true;
+		UNIT_ADD(ctx, &unit, &r, STATEMENT_DOUBT, values);
+	}
+	unit_end(ctx, unit, r);
+}
+
+void
+installed_name(struct smart *ctx, struct ocppd_station *station, int64_t id,
+	       const char *template_name)
+{
+	struct installed *installed = installed_find(ctx, station, id);
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)),
+		ocppd_value_int(id),
+		ocppd_value_str(template_name),
+	};
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	if (installed == NULL)
+		return;
+	free(installed->template_name);
+	installed->template_name = strdup(template_name);
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_NAME, values);
+	unit_end(ctx, unit, r);
+}
+
+struct json_object *
+installed_json(const struct ocppd_station *station, const struct installed *installed)
+{
+	struct json_object *body = json_object_new_object();
+
+	ocppd_json_add_str(body, "stationId", ocppd_station_id(station));
+	ocppd_json_add_int(body, "connectorId", installed->profile->connector);
+	ocppd_json_add_int(body, "chargingProfileId", installed->profile->id);
+	ocppd_json_add_str(body, "template", installed->template_name);
+	ocppd_json_add_time(body, "installed", installed->installed_us);
+	ocppd_json_add_bool(body, "doubtful", installed->is_doubtful);
+	ocppd_json_add(body, "chargingProfile", json_tokener_parse(installed->json));
+	return body;
+}
+
+/* ---- Transactions -----------------------------------------------------------------------------
+ */
+
+struct ended {
+	int64_t connector;      /* -1: any */
+	int64_t transaction_id; /* the one that ended, or, if is_start, the one that began */
+	bool is_start;
+};
+
+/* A TxProfile ends with its transaction, or when another one begins in its place. */
+static bool
+select_ended(const struct profile *profile, const void *arg)
+{
+	const struct ended *ended = arg;
+
+	if (profile->purpose != PURPOSE_TX)
+		return false;
+	if (ended->is_start)
+		return profile->connector == ended->connector &&
+		       (!profile->has_transaction ||
+			profile->transaction_id != ended->transaction_id);
+	return profile->has_transaction ? profile->transaction_id == ended->transaction_id
+					: profile->connector == ended->connector;
+}
+
+static void
+end_transaction(struct smart *ctx, struct ocppd_station *station, const struct ended *ended)
+{
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	remove_selected(ctx, station, select_ended, ended, "transaction-ended", &unit, &r);
+	unit_end(ctx, unit, r);
+}
+
+static struct ocppd_station *
+event_station(struct ocppd_host *host, const struct ocppd_event *event)
+{
+	const char *id = ocppd_json_get_str(event->body, "stationId");
+
+	return id == NULL ? NULL : ocppd_station_find(host, id);
+}
+
+void
+on_transaction_started(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
+{
+	struct smart *ctx = arg;
+	struct ocppd_station *station = event_station(host, event);
+	const struct ended ended = {
+		ocppd_json_get_int(event->body, "connectorId", -1),
+		ocppd_json_get_int(event->body, "transactionId", 0),
+		true,
+	};
+
+	if (station != NULL && !ctx->is_stopping)
+		end_transaction(ctx, station, &ended);
+}
+
+void
+on_remote_start(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
+{
+	struct smart *ctx = arg;
+	struct ocppd_station *station = event_station(host, event);
+	struct json_object *sent = ocppd_json_get(event->body, "chargingProfile");
+	int64_t connector = ocppd_json_get_int(event->body, "connectorId", 0);
+	struct json_object *json = NULL;
+
+	if (station == NULL || sent == NULL || ctx->is_stopping)
+		return;
+	/* The event is others' to read, too. */
+	if (json_object_deep_copy(sent, &json, NULL) == 0 &&
+	    ocppd_json_add_int(json, "transactionId",
+			       ocppd_json_get_int(event->body, "transactionId", 0)) >= 0)
+		installed_accept(ctx, station, connector, json);
+	(void)json_object_put(json);
+}
+
+void
+on_transaction_stopped(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
+{
+	struct smart *ctx = arg;
+	struct ocppd_station *station = event_station(host, event);
+	const struct ended ended = {
+		ocppd_json_get_int(event->body, "connectorId", -1),
+		ocppd_json_get_int(event->body, "transactionId", 0),
+		false,
+	};
+
+	if (station != NULL && !ctx->is_stopping)
+		end_transaction(ctx, station, &ended);
+}
+
+/* Profiles survive a reboot, says the specification; whether they did, nobody told. */
+void
+on_station_booted(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
+{
+	struct smart *ctx = arg;
+	struct ocppd_station *station = event_station(host, event);
+	struct ocppd_unit *unit = NULL;
+	bool is_changed = false;
+	int r = 0;
+
+	if (station == NULL || ctx->is_stopping)
+		return;
+	for (struct installed *item = smart_slot(ctx, station)->first; item != NULL;
+	     item = item->next) {
+		is_changed |= !item->is_doubtful;
+		item->is_doubtful = true;
+	}
+	if (is_changed) {
+		const struct ocppd_value id = ocppd_value_str(ocppd_station_id(station));
+
+		unit_add(ctx, &unit, &r, STATEMENT_DOUBT_ALL, &id, 1);
+	}
+	unit_end(ctx, unit, r);
+}
+
+/* ---- Start ------------------------------------------------------------------------------------
+ */
+
+static char *
+text_dup(const struct ocppd_value *value)
+{
+	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : NULL;
+}
+
+static int
+load_profile(struct smart *ctx, struct ocppd_station *station, const struct ocppd_value *row)
+{
+	char *text = text_dup(&row[COL_PROFILE]);
+	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
+	struct profile *profile = NULL;
+	struct installed *installed;
+	int r = profile_parse(json, row[COL_CONNECTOR].number, &profile);
+
+	if (r >= 0) {
+		profile->installed_s = row[COL_INSTALLED].number / 1000000;
+		installed = add(ctx, smart_slot(ctx, station), profile, text, strlen(text));
+		r = installed == NULL ? OCPPD_ENOMEM : 0;
+	}
+	if (r >= 0) {
+		installed->installed_us = row[COL_INSTALLED].number;
+		installed->is_doubtful = row[COL_DOUBTFUL].number != 0;
+		installed->template_name = text_dup(&row[COL_TEMPLATE]);
+	}
+	(void)json_object_put(json);
+	free(text);
+	return r;
+}
+
+static int
+load_row(struct smart *ctx, const struct ocppd_value *row)
+{
+	char *id = text_dup(&row[COL_STATION]);
+	struct ocppd_station *station = id == NULL ? NULL : ocppd_station_get(ctx->host, id);
+	int r = station == NULL ? OCPPD_ENOENT : load_profile(ctx, station, row);
+
+	if (r < 0)
+		OCPPD_WARN(ctx->host, "profile.unloaded", OCPPD_STR("station", id),
+			   OCPPD_INT("profile", row[COL_ID].number),
+			   OCPPD_STR("err", ocppd_error_name(r)));
+	free(id);
+	return r == OCPPD_ENOMEM ? r : 0;
+}
+
+struct lost {
+	struct smart *ctx;
+	struct ocppd_station *station;
+};
+
+/* Its transaction ended while nobody looked. */
+static bool
+select_lost(const struct profile *profile, const void *arg)
+{
+	const struct lost *lost = arg;
+	struct ocppd_tx_info info = { .struct_size = sizeof(info) };
+	struct charging charging;
+
+	if (profile->purpose != PURPOSE_TX)
+		return false;
+	if (!profile->has_transaction)
+		return !charging_find(lost->ctx, lost->station, profile->connector, &charging);
+	return lost->ctx->transactions->active_find(lost->ctx->transactions_self, lost->ctx->host,
+						    lost->station, profile->transaction_id,
+						    &info) < 0;
+}
+
+static int
+drop_lost(struct ocppd_host *host, struct ocppd_station *station, void *arg)
+{
+	struct smart *ctx = arg;
+	const struct lost lost = { ctx, station };
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	(void)host;
+	if (smart_slot(ctx, station)->first == NULL)
+		return 0;
+	remove_selected(ctx, station, select_lost, &lost, "transaction-ended", &unit, &r);
+	unit_end(ctx, unit, r);
+	return 0;
+}
+
+static int load_page(struct smart *ctx, const struct ocppd_value *station,
+		     const struct ocppd_value *id);
+
+static void
+on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct smart *ctx = arg;
+	const struct ocppd_value *row = NULL;
+	int r = result;
+
+	for (uint32_t i = 0; r >= 0 && i < rows->count; i++) {
+		row = rows->values + (size_t)i * rows->columns;
+		r = load_row(ctx, row);
+	}
+	if (r >= 0 && rows->count == LOAD_PAGE) {
+		r = load_page(ctx, &row[COL_STATION], &row[COL_ID]);
+	} else if (r >= 0) {
+		(void)ocppd_station_each(host, drop_lost, ctx);
+		ctx->is_starting = false;
+		ocppd_started(host, NULL);
+	}
+	if (r < 0) {
+		struct ocppd_error own = { 0 };
+
+		(void)ocppd_error_set(&own, r, "what stations hold cannot be read");
+		ctx->is_starting = false;
+		ocppd_started(host, err != NULL && err->code != 0 ? err : &own);
+	}
+	smart_done(ctx);
+}
+
+static int
+load_page(struct smart *ctx, const struct ocppd_value *station, const struct ocppd_value *id)
+{
+	const struct ocppd_value values[] = { *station, *id, ocppd_value_int(LOAD_PAGE) };
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_LOAD, values, 3,
+				    LOAD_PAGE, on_page, ctx);
+
+	if (r >= 0)
+		ctx->outstanding++;
+	return r;
+}
+
+int
+installed_load(struct smart *ctx)
+{
+	const struct ocppd_value station = ocppd_value_str("");
+	const struct ocppd_value id = ocppd_value_int(INT64_MIN);
+
+	return load_page(ctx, &station, &id);
+}

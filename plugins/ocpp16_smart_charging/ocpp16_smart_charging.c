@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The module ocpp16_smart_charging: limits on what stations draw. This file is its life and its
+ * descriptor.
+ */
+#include "smart.h"
+
+#include <ocppd/event/connector.h>
+#include <ocppd/event/remote.h>
+#include <ocppd/event/transaction.h>
+
+#include <stdlib.h>
+
+void
+smart_done(struct smart *ctx)
+{
+	ctx->outstanding--;
+	if (ctx->is_stopping && ctx->outstanding == 0)
+		ocppd_stopped(ctx->host);
+}
+
+static int
+init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
+{
+	struct smart *ctx = calloc(1, sizeof(*ctx));
+
+	if (ctx == NULL)
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	ctx->host = host;
+	ctx->conf = conf;
+	ctx->slot = ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct smart_slot), slot_fini);
+	if (ctx->slot < 0) {
+		int r = ctx->slot;
+
+		free(ctx);
+		return ocppd_error_set(err, r, "no memory with stations");
+	}
+	*ret_ctx = ctx;
+	return 0;
+}
+
+static int
+forget(struct ocppd_host *host, struct ocppd_station *station, void *arg)
+{
+	struct smart_slot *slot = smart_slot(arg, station);
+
+	slot_fini(host, station, slot);
+	*slot = (struct smart_slot){ .first = NULL };
+	return 0;
+}
+
+static void
+unsubscribe(struct smart *ctx)
+{
+	for (size_t i = 0; i < sizeof(ctx->subscriptions) / sizeof(ctx->subscriptions[0]); i++) {
+		if (ctx->subscriptions[i] != NULL)
+			ocppd_event_unsubscribe(ctx->subscriptions[i]);
+		ctx->subscriptions[i] = NULL;
+	}
+}
+
+static int
+subscribe(struct smart *ctx)
+{
+	static const struct {
+		const char *topic;
+		ocppd_event_fn *fn;
+	} rows[] = {
+		{ OCPPD_EVENT_TRANSACTION_STARTED, on_transaction_started },
+		{ OCPPD_EVENT_TRANSACTION_STOPPED, on_transaction_stopped },
+		{ OCPPD_EVENT_REMOTE_START_MATCHED, on_remote_start },
+		{ OCPPD_EVENT_STATION_BOOTED, on_station_booted },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ctx->subscriptions[i] =
+			ocppd_event_subscribe(ctx->host, rows[i].topic, rows[i].fn, ctx);
+		if (ctx->subscriptions[i] == NULL) {
+			unsubscribe(ctx);
+			return OCPPD_ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static int
+find_services(struct smart *ctx)
+{
+	const void *storage;
+	const void *stations;
+	const void *transactions;
+	int r = ocppd_service_get(ctx->host, "ocppd.storage", 1, 0, &storage, &ctx->storage_self);
+
+	if (r >= 0)
+		r = ocppd_service_get(ctx->host, "ocppd.stations", 1, 0, &stations,
+				      &ctx->stations_self);
+	if (r >= 0)
+		r = ocppd_service_get(ctx->host, "ocppd.transactions", 1, 0, &transactions,
+				      &ctx->transactions_self);
+	if (r < 0)
+		return r;
+	ctx->storage = storage;
+	ctx->stations = stations;
+	ctx->transactions = transactions;
+	return 0;
+}
+
+static int
+start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
+{
+	struct smart *ctx = arg;
+	int r = find_services(ctx);
+
+	if (r < 0)
+		return ocppd_error_set(err, r, "a service is missing");
+	ctx->is_stopping = false;
+	ctx->is_starting = true;
+	ctx->counts[PURPOSE_MAX] = ctx->counts[PURPOSE_DEFAULT] = ctx->counts[PURPOSE_TX] = 0;
+	(void)ocppd_station_each(host, forget, ctx);
+	r = subscribe(ctx);
+	if (r >= 0)
+		r = installed_load(ctx);
+	if (r < 0) {
+		unsubscribe(ctx);
+		return ocppd_error_set(err, r, "what stations hold cannot be read");
+	}
+	return OCPPD_PENDING;
+}
+
+static void
+reload(struct ocppd_host *host, void *arg, const void *conf)
+{
+	struct smart *ctx = arg;
+
+	(void)host;
+	ctx->conf = conf;
+}
+
+static int
+stop(struct ocppd_host *host, void *arg)
+{
+	struct smart *ctx = arg;
+
+	(void)host;
+	unsubscribe(ctx);
+	ctx->is_stopping = true;
+	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
+}
+
+static void
+shutdown_module(struct ocppd_host *host, void *arg)
+{
+	(void)host;
+	free(arg);
+}
+
+static const struct ocppd_option options[] = {
+	{ "voltage", OCPPD_CONF_INT, OCPPD_RELOADABLE, offsetof(struct smart_conf, voltage_v),
+	  .min = 50, .max = 1000, .def = "230",
+	  .doc = "Volts between a phase and neutral, by which amperes and watts are converted: "
+		 "the nominal voltage of the area, not a measured one." },
+};
+
+static const struct ocppd_need needs[] = {
+	{ "ocppd.storage", .major = 1 },
+	{ "ocppd.stations", .major = 1, .module = "stations" },
+	{ "ocppd.transactions", .major = 1, .module = "transactions" },
+};
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.smart_charging", .major = 1, .ops = &smart_ops },
+};
+
+#define PROFILE_EVENT                                                                              \
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },                                           \
+		{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },                                \
+		{ "chargingProfileId", OCPPD_T_INTEGER, OCPPD_REQUIRED },                          \
+		{ "chargingProfilePurpose", OCPPD_T_STRING, OCPPD_REQUIRED },                      \
+		{ "stackLevel", OCPPD_T_INTEGER, OCPPD_REQUIRED },                                 \
+	{                                                                                          \
+		"transactionId", OCPPD_T_INTEGER                                                   \
+	}
+static const struct ocppd_field installed_fields[] = { PROFILE_EVENT };
+static const struct ocppd_field removed_fields[] = {
+	PROFILE_EVENT,
+	{ "reason", OCPPD_T_STRING, OCPPD_REQUIRED },
+};
+static const struct ocppd_field refused_fields[] = {
+	PROFILE_EVENT,
+	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED },
+};
+static const struct ocppd_topic topics[] = {
+	{ OCPPD_EVENT_CHARGING_PROFILE_INSTALLED, "A station accepted a charging profile.",
+	  OCPPD_TABLE(installed_fields) },
+	{ OCPPD_EVENT_CHARGING_PROFILE_REMOVED, "A charging profile is in a station no more.",
+	  OCPPD_TABLE(removed_fields) },
+	{ OCPPD_EVENT_CHARGING_PROFILE_REFUSED, "A station did not take a charging profile.",
+	  OCPPD_TABLE(refused_fields) },
+};
+
+static const char *const purpose_labels[] = { "purpose", NULL };
+static const char *const call_labels[] = { "action", "outcome", NULL };
+static const struct ocppd_metric metrics[] = {
+	[METRIC_INSTALLED] = { "ocppd_smart_charging_profiles",
+			       "Charging profiles that stations hold", OCPPD_METRIC_GAUGE,
+			       .labels = purpose_labels },
+	[METRIC_CALLS] = { "ocppd_smart_charging_calls_total",
+			   "Calls of smart charging by what stations answered",
+			   OCPPD_METRIC_COUNTER, .labels = call_labels },
+};
+
+OCPPD_PLUGIN = {
+	OCPPD_GUARD,
+	"ocpp16_smart_charging",
+	"0.1.0",
+	"OCPP 1.6 Smart Charging profile",
+	.conf_size = sizeof(struct smart_conf),
+	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
+	.options = OCPPD_TABLE(options),
+	.actions = { smart_actions, SMART_ACTIONS, sizeof(smart_actions[0]) },
+	.topics = OCPPD_TABLE(topics),
+	.migrations = { smart_migrations, SMART_MIGRATIONS, sizeof(smart_migrations[0]) },
+	.statements = { smart_statements, STATEMENT_COUNT, sizeof(smart_statements[0]) },
+	.routes = { smart_routes, SMART_ROUTES, sizeof(smart_routes[0]) },
+	.metrics = OCPPD_TABLE(metrics),
+	.init = init,
+	.start = start,
+	.reload = reload,
+	.stop = stop,
+	.shutdown = shutdown_module,
+};

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Named profiles: kept by name, checked by the specification's rules when they are stored, and by
+ * the station's limits when they are installed. Installing takes a copy; what becomes of the
+ * template afterwards changes nothing in a station.
+ */
+#include "smart.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 100
+
+enum column {
+	COL_NAME,
+	COL_PROFILE,
+	COL_CHANGED,
+	COL_CHANGED_BY,
+};
+
+struct work {
+	struct smart *ctx;
+	struct ocppd_request *request;
+	struct ocppd_station *station; /* installing */
+	int64_t limit;                 /* listing */
+};
+
+static struct work *
+work_new(struct smart *ctx, struct ocppd_request *request)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL) {
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	work->ctx = ctx;
+	work->request = request;
+	ctx->outstanding++;
+	return work;
+}
+
+static void
+work_end(struct work *work)
+{
+	struct smart *ctx = work->ctx;
+
+	free(work);
+	smart_done(ctx);
+}
+
+static void
+work_fail(struct work *work, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(work->ctx->host, work->request, result, err);
+	work_end(work);
+}
+
+static void
+work_query(struct work *work, enum statement statement, const struct ocppd_value *values,
+	   uint32_t count, ocppd_rows_fn *fn)
+{
+	struct smart *ctx = work->ctx;
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
+				    work->limit == 0 ? 1 : (uint32_t)work->limit + 1, fn, work);
+
+	if (r < 0)
+		work_fail(work, r, NULL);
+}
+
+static void
+work_write(struct work *work, enum statement statement, const struct ocppd_value *values,
+	   uint32_t count, ocppd_unit_fn *fn)
+{
+	struct smart *ctx = work->ctx;
+	struct ocppd_unit *unit = NULL;
+	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, statement, values, count,
+					   OCPPD_UNIT_EXPECT_ROW);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		work_fail(work, r, NULL);
+		return;
+	}
+	ctx->storage->unit_commit(unit, fn, work);
+}
+
+static void
+say_unknown(struct ocppd_host *host, struct ocppd_request *request)
+{
+	ocppd_request_problem(host, request, 404, "unknown-charging-profile",
+			      "There is no charging profile of that name");
+}
+
+static struct json_object *
+text_json(const struct ocppd_value *value)
+{
+	return value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX
+		       ? json_object_new_string_len(value->data, (int)value->len)
+		       : NULL;
+}
+
+static struct json_object *
+profile_json(const struct ocppd_value *row)
+{
+	char *text = row[COL_PROFILE].type == OCPPD_VALUE_TEXT
+			     ? strndup(row[COL_PROFILE].data, row[COL_PROFILE].len)
+			     : NULL;
+	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
+
+	free(text);
+	return json;
+}
+
+static struct json_object *
+template_json(const struct ocppd_value *row)
+{
+	struct json_object *body = json_object_new_object();
+
+	ocppd_json_add(body, "name", text_json(&row[COL_NAME]));
+	ocppd_json_add(body, "chargingProfile", profile_json(row));
+	ocppd_json_add_time(body, "changed", row[COL_CHANGED].number);
+	ocppd_json_add(body, "changedBy", text_json(&row[COL_CHANGED_BY]));
+	return body;
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------
+ */
+
+static void
+on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0)
+		say_unknown(host, work->request);
+	else
+		ocppd_request_reply(host, work->request, 200, template_json(rows->values));
+	work_end(work);
+}
+
+void
+templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_new(ctx, request);
+	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(request, "name"));
+
+	(void)host;
+	if (work != NULL)
+		work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+}
+
+static void
+on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *body;
+	struct json_object *items;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	body = json_object_new_object();
+	items = json_object_new_array();
+	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+		json_object_array_add(items,
+				      template_json(rows->values + (size_t)i * rows->columns));
+	ocppd_json_add(body, "items", items);
+	if (rows->count > work->limit)
+		ocppd_json_add(body, "next",
+			       text_json(&rows->values[(size_t)(work->limit - 1) * rows->columns +
+						       COL_NAME]));
+	ocppd_request_reply(host, work->request, 200, body);
+	work_end(work);
+}
+
+void
+templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const char *after = ocppd_request_query(request, "after");
+	struct work *work = work_new(ctx, request);
+
+	(void)host;
+	if (work == NULL)
+		return;
+	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+
+	const struct ocppd_value values[] = {
+		ocppd_value_str(after == NULL ? "" : after),
+		ocppd_value_int(work->limit + 1),
+	};
+
+	work_query(work, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------
+ */
+
+struct findings {
+	char first[256];
+};
+
+static void
+on_finding(void *arg, const char *text)
+{
+	struct findings *findings = arg;
+
+	if (findings->first[0] == '\0')
+		(void)snprintf(findings->first, sizeof(findings->first), "%s", text);
+}
+
+/* The first rule that a template breaks. Where it will be installed is not known yet. */
+static bool
+breaks_rule(struct smart *ctx, struct json_object *json, struct findings *ret)
+{
+	struct profile *profile = NULL;
+
+	if (profile_parse(json, -1, &profile) < 0) {
+		on_finding(ret, "a number is beyond all sense");
+		return true;
+	}
+	/* An Absolute one that says no start begins when it is installed. */
+	if (profile->kind == KIND_ABSOLUTE)
+		profile->has_start = true;
+	profile_check(profile, json, ocppd_now_us(ctx->host) / 1000000, on_finding, ret);
+	free(profile);
+	return ret->first[0] != '\0';
+}
+
+static bool
+is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 0 && len <= SMART_NAME_MAX;
+}
+
+static void
+on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+       const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(work->request, "name"));
+
+	(void)host;
+	(void)rows;
+	(void)count;
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+}
+
+void
+templates_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct smart *ctx = arg;
+	const char *name = ocppd_request_param(request, "name");
+	struct json_object *body = ocppd_request_body(request);
+	struct findings findings = { .first = "" };
+	struct work *work;
+	const char *text;
+	size_t len = 0;
+
+	if (!is_name(name)) {
+		ocppd_request_problem(host, request, 400, "bad-name",
+				      "A name has 1 to %d characters", SMART_NAME_MAX);
+		return;
+	}
+	if (breaks_rule(ctx, body, &findings)) {
+		ocppd_request_problem(host, request, 422, "rule-broken", "%s", findings.first);
+		return;
+	}
+	text = json_object_to_json_string_length(body, JSON_C_TO_STRING_PLAIN, &len);
+	if (text == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return;
+
+	const struct ocppd_value values[] = {
+		ocppd_value_str(name),
+		ocppd_value_text(text, len),
+		ocppd_value_int(ocppd_now_us(host)),
+		ocppd_value_str(ocppd_request_user(request)),
+	};
+
+	work_write(work, STATEMENT_TEMPLATE_PUT, values, sizeof(values) / sizeof(values[0]),
+		   on_put);
+}
+
+static void
+on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	(void)rows;
+	(void)count;
+	if (result == OCPPD_ECONFLICT) {
+		say_unknown(host, work->request);
+		work_end(work);
+		return;
+	}
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	ocppd_request_reply(host, work->request, 200, NULL);
+	work_end(work);
+}
+
+void
+templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_new(ctx, request);
+	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(request, "name"));
+
+	(void)host;
+	if (work != NULL)
+		work_write(work, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+}
+
+/* ---- Installing -------------------------------------------------------------------------------
+ */
+
+static void
+add_warnings(struct json_object *body, const struct ocppd_outcall *call)
+{
+	struct json_object *list = NULL;
+	const char *text;
+
+	for (uint32_t i = 0; (text = ocppd_outcall_warning(call, i)) != NULL; i++) {
+		if (list == NULL)
+			list = json_object_new_array();
+		json_object_array_add(list, json_object_new_string(text));
+	}
+	ocppd_json_add(body, "warnings", list);
+}
+
+static struct json_object *
+outcome_json(const struct ocppd_outcall *call, const char *result)
+{
+	struct json_object *body = json_object_new_object();
+	struct json_object *req = ocppd_outcall_request(call);
+
+	ocppd_json_add_str(body, "result", result);
+	ocppd_json_add_int(body, "connectorId", ocppd_json_get_int(req, "connectorId", 0));
+	ocppd_json_add(body, "chargingProfile",
+		       json_object_get(ocppd_json_get(req, "csChargingProfiles")));
+	return body;
+}
+
+static void
+reply_error(struct work *work, const struct ocppd_outcall *call)
+{
+	struct json_object *body = outcome_json(call, "error");
+	struct json_object *error = json_object_new_object();
+	const char *code = "";
+	const char *description = "";
+
+	(void)ocppd_outcall_error(call, &code, &description, NULL);
+	ocppd_json_add_str(error, "code", code);
+	ocppd_json_add_str(error, "description", description);
+	ocppd_json_add(body, "error", error);
+	ocppd_request_reply(work->ctx->host, work->request, 502, body);
+}
+
+static void
+reply_confirmed(struct work *work, const struct ocppd_outcall *call, struct json_object *conf)
+{
+	const char *status = ocppd_json_get_str(conf, "status");
+	struct json_object *body = outcome_json(call, "confirmed");
+	struct json_object *profile =
+		ocppd_json_get(ocppd_outcall_request(call), "csChargingProfiles");
+
+	if (status != NULL && strcmp(status, "Accepted") == 0)
+		installed_name(work->ctx, ocppd_outcall_station(call),
+			       ocppd_json_get_int(profile, "chargingProfileId", 0),
+			       ocppd_request_param(work->request, "name"));
+	ocppd_json_add_str(body, "status", status);
+	add_warnings(body, call);
+	ocppd_request_reply(work->ctx->host, work->request, 200, body);
+}
+
+static void
+on_installed(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+	     struct json_object *conf, void *arg)
+{
+	struct work *work = arg;
+	const char *code = "";
+	const char *reason = "";
+
+	switch (result) {
+	case OCPPD_RES_REPLY:
+		reply_confirmed(work, call, conf);
+		break;
+	case OCPPD_RES_ERROR:
+		reply_error(work, call);
+		break;
+	case OCPPD_RES_TIMEOUT:
+		ocppd_request_reply(host, work->request, 504, outcome_json(call, "timeout"));
+		break;
+	case OCPPD_RES_REFUSED:
+		(void)ocppd_outcall_error(call, &code, &reason, NULL);
+		ocppd_request_problem(host, work->request, 422, "refused", "%s", reason);
+		break;
+	default:
+		ocppd_request_problem(host, work->request, 409, "not-connected",
+				      "the connection of station %.60s ended",
+				      ocppd_station_id(ocppd_outcall_station(call)));
+		break;
+	}
+	work_end(work);
+}
+
+/* What a template leaves open: the body's word, and a start for an Absolute one. */
+static int
+complete(struct work *work, struct json_object *profile)
+{
+	static const char *const members[] = { "chargingProfileId", "transactionId", "stackLevel" };
+	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *schedule = ocppd_json_get(profile, "chargingSchedule");
+	const char *kind = ocppd_json_get_str(profile, "chargingProfileKind");
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		struct json_object *given = ocppd_json_get(body, members[i]);
+
+		if (given != NULL)
+			r |= ocppd_json_add(profile, members[i], json_object_get(given));
+	}
+	if (kind != NULL && strcmp(kind, "Absolute") == 0 &&
+	    ocppd_json_get(schedule, "startSchedule") == NULL)
+		r |= ocppd_json_add_time(schedule, "startSchedule", ocppd_now_us(work->ctx->host));
+	return r;
+}
+
+static int
+install(struct work *work, struct json_object *profile, struct ocppd_error *err)
+{
+	struct json_object *body = ocppd_request_body(work->request);
+	const struct smart_set set = {
+		work->station,
+		ocppd_json_get_int(body, "connectorId", 0),
+		ocppd_request_user(work->request),
+		OCPPD_CALL_STRICT,
+	};
+	int r = profile == NULL ? OCPPD_ENOMEM : complete(work, profile);
+
+	if (r < 0) {
+		(void)json_object_put(profile);
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	}
+	return smart_set(work->ctx, &set, profile, on_installed, work, err);
+}
+
+static void
+on_install_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+		const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct ocppd_error why = { 0 };
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		say_unknown(host, work->request);
+		work_end(work);
+		return;
+	}
+	result = install(work, profile_json(rows->values), &why);
+	if (result < 0)
+		work_fail(work, result, &why);
+}
+
+void
+templates_install(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct json_object *body = ocppd_request_body(request);
+	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(request, "name"));
+	struct ocppd_station *station =
+		routes_station(ctx, request, ocppd_json_get_str(body, "stationId"));
+	struct work *work;
+
+	(void)host;
+	if (station == NULL)
+		return;
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return;
+	work->station = station;
+	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_install_read);
+}
