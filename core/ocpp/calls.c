@@ -298,6 +298,7 @@ send_frame(struct station_calls *calls, struct ocppd_outcall *call)
 			       (long long)max_bytes);
 		outcall_set_error(call, "", text, NULL);
 		outbound_free(frame);
+		station_quirk(calls->ocpp, calls->station, "B09", text);
 		return OCPPD_ESPACE;
 	}
 	frame->conn = conn;

@@ -55,8 +55,10 @@ static void
 suspend_transactions(struct core16 *ctx, struct ocppd_station *station)
 {
 	if (ctx->transactions->rebooted(ctx->transactions_self, ctx->host, station, on_suspended,
-					ctx) == OCPPD_PENDING)
-		ctx->outstanding++;
+					ctx) != OCPPD_PENDING)
+		return;
+	ctx->outstanding++;
+	ocppd_quirk_hit(ctx->host, station, "F04", NULL);
 }
 
 static void

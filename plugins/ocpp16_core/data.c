@@ -160,6 +160,7 @@ on_data_transfer(struct ocppd_host *host, struct ocppd_call *call, struct json_o
 	(void)ocppd_service_each(host, "ocppd.data_transfer", 1, find_claim, &claim);
 	if (claim.ops != NULL)
 		return ask(ctx, call, req, &claim);
+	ocppd_quirk_hit(host, ocppd_call_station(call), "C13", ocppd_json_get_str(req, "vendorId"));
 	answer(ctx, call, claim.is_vendor_known ? "UnknownMessageId" : "UnknownVendorId", NULL);
 	return 0;
 }

@@ -12,6 +12,9 @@
 
 #define KEY_NAME_SIZE 64
 
+#define BOOTS_MAX 2 /* within the time below; more are a loop (F03) */
+#define BOOT_LOOP_US (INT64_C(300) * 1000000)
+
 struct report {
 	struct stations *ctx;
 	struct ocppd_host *asker;
@@ -196,6 +199,25 @@ decide(const struct stations *ctx, const struct station_slot *slot, bool *ret_is
 	return ctx->conf->unknown == UNKNOWN_ACCEPT ? OCPPD_REG_ACCEPTED : OCPPD_REG_PENDING;
 }
 
+/* Quirk F03: it boots in a loop, or takes every boot for a fresh one. */
+static void
+note_boots(struct stations *ctx, struct ocppd_station *station, int64_t received_us)
+{
+	struct station_slot *slot = stations_slot(ctx, station);
+	char raw[64];
+
+	if (slot->boots == 0 || received_us - slot->boots_since_us > BOOT_LOOP_US ||
+	    received_us < slot->boots_since_us) {
+		slot->boots = 0;
+		slot->boots_since_us = received_us;
+	}
+	if (++slot->boots <= BOOTS_MAX)
+		return;
+	snprintf(raw, sizeof(raw), "%u boots in %d s", slot->boots,
+		 (int)((received_us - slot->boots_since_us) / 1000000));
+	ocppd_quirk_hit(ctx->host, station, "F03", raw);
+}
+
 static int
 ops_boot(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	 const struct ocppd_boot *boot, ocppd_boot_fn *fn, void *arg)
@@ -209,6 +231,7 @@ ops_boot(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	if (report == NULL)
 		return OCPPD_ENOMEM;
 	profiles_on_boot(ctx, station, &words);
+	note_boots(ctx, station, boot->received_us);
 	report->boot_fn = fn;
 	report->registration = decide(ctx, stations_slot(ctx, station), &report->is_adopted);
 	r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);

@@ -117,17 +117,19 @@ struct station_slot {
 	char *labels;    /* a JSON object, NULL: none */
 	int64_t seen_us; /* as stored */
 	uint32_t boot_count;
-	uint8_t wanted;        /* OCPPD_REG_* of its record */
-	uint8_t state;         /* OCPPD_REG_* of its last boot */
-	bool is_known;         /* has a record */
-	bool is_fixed;         /* in the configuration */
-	bool is_trusted;       /* quirk F01: Accepted without a boot */
-	bool is_changing;      /* a PUT or DELETE, or a change of password, is under way */
-	uint8_t offers;        /* passwords offered to it, unsettled */
-	bool takes_hex;        /* quirk A09 */
-	bool is_strict;        /* its own `strict` */
-	bool is_rematched;     /* the directory does not know its newest boot yet */
-	struct skew skew;      /* of its clock */
+	uint8_t wanted;         /* OCPPD_REG_* of its record */
+	uint8_t state;          /* OCPPD_REG_* of its last boot */
+	bool is_known;          /* has a record */
+	bool is_fixed;          /* in the configuration */
+	bool is_trusted;        /* quirk F01: Accepted without a boot */
+	bool is_changing;       /* a PUT or DELETE, or a change of password, is under way */
+	uint8_t offers;         /* passwords offered to it, unsettled */
+	bool takes_hex;         /* quirk A09 */
+	bool is_strict;         /* its own `strict` */
+	bool is_rematched;      /* the directory does not know its newest boot yet */
+	struct skew skew;       /* of its clock */
+	int64_t boots_since_us; /* F03: where the window of `boots` begins */
+	uint32_t boots;
 	uint16_t keys_pending; /* stores of configuration keys under way */
 };
 
