@@ -59,8 +59,9 @@ begin(struct lists *ctx, struct list_slot *slot)
 {
 	struct job *job;
 
-	if (!is_reachable(slot->station))
-		return; /* it comes back by itself when it connects */
+	/* It comes back by itself when it connects, or may have failed since it was queued. */
+	if (!is_reachable(slot->station) || is_too_early(ctx, slot->failed_mono_us))
+		return;
 	job = job_new(ctx, slot->station, JOB_SYNC);
 	if (job == NULL)
 		return;
@@ -170,12 +171,14 @@ on_status(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 	const char *error_code = ocppd_json_get_str(event->body, "errorCode");
 	struct list_slot *slot;
 
-	if (station == NULL || error_code == NULL || strcmp(error_code, "LocalListConflict") != 0)
+	if (station == NULL || error_code == NULL || strcmp(error_code, "LocalListConflict") != 0 ||
+	    ctx->is_stopping)
 		return;
 	slot = lists_slot(ctx, station);
 	slot->is_full_wanted = true;
 	OCPPD_INFO(host, "local_list.contradicted",
 		   OCPPD_STR("station", ocppd_station_id(station)));
+	store_doubt(ctx, station);
 	if (ctx->conf->resends_on_conflict == 0 || is_too_early(ctx, slot->conflict_mono_us))
 		return;
 	slot->conflict_mono_us = ocppd_mono_us(host);

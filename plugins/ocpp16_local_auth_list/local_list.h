@@ -202,6 +202,8 @@ int store_load(struct job *job, job_fn *fn);
  * then calls fn. Negative: could not begin; fn will not run.
  */
 int store_save(struct job *job, const struct entry_list *changes, bool is_full, job_fn *fn);
+/* What the station has is in doubt, also after a restart. */
+void store_doubt(struct lists *ctx, struct ocppd_station *station);
 void store_read_record(const struct ocppd_value *row, struct record *ret_record);
 
 /* wanted.c */
@@ -252,6 +254,7 @@ enum {
 	STATEMENT_RANGE,
 	STATEMENT_ENTRIES,
 	STATEMENT_PUT,
+	STATEMENT_DOUBT,
 	STATEMENT_CLEAR,
 	STATEMENT_ENTRY_PUT,
 	STATEMENT_ENTRY_DELETE,

@@ -241,3 +241,37 @@ store_save(struct job *job, const struct entry_list *changes, bool is_full, job_
 	ctx->storage->unit_commit(unit, on_saved, job);
 	return 0;
 }
+
+static void
+on_doubted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct lists *ctx = arg;
+
+	(void)rows;
+	(void)count;
+	(void)err;
+	if (result < 0)
+		OCPPD_WARN(host, "local_list.unstored", OCPPD_STR("err", ocppd_error_name(result)));
+	lists_done(ctx);
+}
+
+void
+store_doubt(struct lists *ctx, struct ocppd_station *station)
+{
+	struct ocppd_value id = ocppd_value_str(ocppd_station_id(station));
+	struct ocppd_unit *unit = NULL;
+	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_DOUBT, &id, 1, 0);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		OCPPD_WARN(ctx->host, "local_list.unstored",
+			   OCPPD_STR("station", ocppd_station_id(station)),
+			   OCPPD_STR("err", ocppd_error_name(r)));
+		return;
+	}
+	ctx->outstanding++;
+	ctx->storage->unit_commit(unit, on_doubted, ctx);
+}

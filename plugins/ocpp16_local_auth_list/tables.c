@@ -103,6 +103,9 @@ const struct ocppd_statement local_list_statements[STATEMENT_COUNT] = {
 			    "attempted_us = excluded.attempted_us, outcome = excluded.outcome, "
 			    "max_entries = excluded.max_entries, text = excluded.text",
 			    0, 0 },
+	[STATEMENT_DOUBT] = { "doubt",
+			      "UPDATE " STATION " SET is_full_next = 1 WHERE station_id = $1", 0,
+			      0 },
 	[STATEMENT_CLEAR] = { "clear", "DELETE FROM " ENTRY " WHERE station_id = $1", 0, 0 },
 	[STATEMENT_ENTRY_PUT] = { "entry put",
 				  "INSERT INTO " ENTRY

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from harness import CallError, Daemon, Station, now, run
+from test_commands import Follower
 
 MODULE = "ocpp16_local_auth_list"
 
@@ -498,6 +499,52 @@ def test_conflict_makes_the_list_go_again(tmp_path):
             await until(lambda: len(kept.messages) == 2)
             assert kept.types() == ["Full", "Full"]
     with daemon_with(tmp_path, tags_of(3), {"pace": "1ms"}, ) as daemon:
+        run(session(daemon))
+
+
+def test_conflict_is_remembered(tmp_path):
+    async def session(daemon):
+        async with keeper(daemon) as kept:
+            await sync(daemon)
+            await conflict(kept.station)
+            await until(lambda: daemon.log.events("local_list.contradicted"))
+            assert (await show(daemon))[1]["state"] == "OutOfStep"
+        daemon.restart()
+        items = (await daemon.api_async("GET", "/v1/local-lists"))[1]["items"]
+        assert [item["state"] for item in items] == ["OutOfStep"]
+        async with keeper(daemon) as again:
+            again.version = kept.version
+            assert (await sync(daemon))[1]["state"] == "InStep" and again.types() == ["Full"]
+    with daemon_with(tmp_path, tags_of(3), {"resend_on_conflict": False}) as daemon:
+        run(session(daemon))
+
+
+def test_events(tmp_path):
+    async def session(daemon):
+        async with keeper(daemon) as kept:
+            await sync(daemon)
+            kept.answers = ["Failed"]
+            await sync(daemon, {"full": True})
+    with daemon_with(tmp_path, tags_of(3)) as daemon:
+        follower = Follower(daemon, "?types=local_list.*")
+        run(session(daemon))
+        done, failed = follower.next(), follower.next()
+        follower.close()
+        assert done["event"] == "local_list.synchronised" and done["data"]["stationId"] == "CP-1"
+        assert failed["event"] == "local_list.failed" and "refused" in json.dumps(failed["data"])
+
+
+def test_automatic_gives_a_refusing_station_time(tmp_path):
+    async def session(daemon):
+        async with keeper(daemon) as kept:
+            kept.answers = ["Failed"]
+            await until(lambda: len(kept.messages) == 1)
+            for number in range(3):
+                await put_tag(daemon, f"NEW-{number}")
+            await until(lambda: kept.version == 2)  # after `retry`
+            assert kept.types() == ["Full", "Full"] and len(kept.entries) == 6
+    with Daemon(tmp_path, {MODULE: {"sync": "automatic", "settle": "10ms", "pace": "1ms", "retry": "1s"},
+                           "id_tags": {"tags": tags_of(3)}}, connect_grace="0s") as daemon:
         run(session(daemon))
 
 
