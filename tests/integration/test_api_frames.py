@@ -110,6 +110,22 @@ def test_secrets_are_masked_on_entry(daemon):
     assert shown[0]["value"] == "***" and shown[1]["value"] == "300"
 
 
+def test_a_key_that_is_changed_is_masked(daemon):
+    secret = "fedcba9876543210fedc"
+
+    async def go():
+        async with Station.connect(daemon, "FR-9") as station:
+            station.on_call["ChangeConfiguration"] = lambda req: {"status": "Accepted"}
+            status, _ = await daemon.api_async(
+                "POST", "/v1/stations/FR-9/commands/ChangeConfiguration",
+                {"key": "authorizationkey", "value": secret})
+            assert status == 200
+            return station.calls
+    assert run(go())[0][3]["value"] == secret
+    sent = messages(daemon, "FR-9", "?action=ChangeConfiguration&direction=sent")["items"]
+    assert json.loads(sent[0]["frame"])[3] == {"key": "authorizationkey", "value": "***"}
+
+
 def test_a_stray_answer_is_shown_without_its_payload(daemon):
     async def go():
         async with Station.connect(daemon, "FR-5") as station:
