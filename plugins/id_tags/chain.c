@@ -21,8 +21,10 @@ struct question {
 	struct ocppd_timer *deadline;
 	uint64_t generation; /* of the table, when the read began */
 	uint32_t purpose;
-	uint32_t link;                   /* the next authorizer, by its place in the chain */
-	char token[OCPPD_TOKEN_MAX + 1]; /* as presented */
+	uint32_t link;                     /* the next authorizer, by its place in the chain */
+	bool is_variant;                   /* the plain form is being looked up */
+	char token[OCPPD_TOKEN_MAX + 1];   /* as presented */
+	char variant[OCPPD_TOKEN_MAX + 1]; /* its plain form (quirk G12), or "" */
 	char type[64];
 };
 
@@ -242,6 +244,41 @@ question_walk(struct question *question, struct ocppd_authorization *ret_decisio
 	return 0;
 }
 
+static const struct tag *
+find_tag(struct id_tags *ctx, const char *token)
+{
+	const struct tag *tag = cache_find(&ctx->fixed, token, 0);
+
+	return tag != NULL ? tag : cache_find(&ctx->cache, token, ocppd_mono_us(ctx->host));
+}
+
+static int look_up(struct question *question, const char *token);
+
+/* The second try: the plain form of what is not on record. */
+static void
+try_variant(struct question *question)
+{
+	struct id_tags *ctx = question->ctx;
+	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
+	const struct tag *tag = find_tag(ctx, question->variant);
+	int r;
+
+	question->is_variant = true;
+	if (tag == NULL) {
+		r = look_up(question, question->variant);
+		if (r < 0)
+			question_answer(question, r, NULL);
+	} else if (!tag->is_known) {
+		question_continue(question);
+	} else {
+		if (question->station != NULL)
+			ocppd_quirk_hit(ctx->host, question->station, "G12", question->token);
+		decide_by_tag(&decision, tag, question->type[0] == '\0' ? NULL : question->type,
+			      ocppd_now_us(ctx->host));
+		question_answer(question, 0, &decision);
+	}
+}
+
 static void
 on_tag_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	    const struct ocppd_error *err, void *arg)
@@ -261,17 +298,24 @@ on_tag_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	if (rows->count > 0) {
 		tag_from_row(rows->values, &texts, &tag);
 	} else {
-		(void)token_fold(question->token, texts.token);
+		(void)token_fold(question->is_variant ? question->variant : question->token,
+				 texts.token);
 		tag.token = texts.token;
 	}
 	/* A write in between may have made this reading an old one. */
 	if (question->generation == ctx->generation)
 		id_tags_remember(ctx, &tag);
 
+	if (!tag.is_known && !question->is_variant && question->variant[0] != '\0') {
+		try_variant(question);
+		return;
+	}
 	if (!tag.is_known) {
 		question_continue(question);
 		return;
 	}
+	if (question->is_variant && question->station != NULL)
+		ocppd_quirk_hit(ctx->host, question->station, "G12", question->token);
 	decide_by_tag(&decision, &tag, question->type[0] == '\0' ? NULL : question->type,
 		      ocppd_now_us(ctx->host));
 	question_answer(question, 0, &decision);
@@ -310,22 +354,52 @@ any_link(const char *provider, const void *ops, void *self, void *arg)
 	return 1;
 }
 
+static int
+look_up(struct question *question, const char *token)
+{
+	struct id_tags *ctx = question->ctx;
+	const struct ocppd_value value = ocppd_value_str(token);
+
+	return ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND, &value, 1, 1,
+				   on_tag_read, question);
+}
+
 /* Starts what takes time: the read of the table, or the chain. */
 static int
 question_start(struct question *question, const char *token, bool is_unknown,
 	       struct ocppd_authorization *ret_decision)
 {
-	struct id_tags *ctx = question->ctx;
-	struct ocppd_value value;
+	int r;
 
-	if (is_unknown)
+	if (is_unknown && question->variant[0] == '\0')
 		return question_walk(question, ret_decision);
-
-	value = ocppd_value_str(token);
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND, &value, 1, 1,
-				    on_tag_read, question);
-
+	question->is_variant = is_unknown;
+	r = look_up(question, is_unknown ? question->variant : token);
 	return r < 0 ? r : OCPPD_PENDING;
+}
+
+/* The tag that memory knows; NULL: the table must be asked. variant: see variant_of. */
+static const struct tag *
+find_either(struct id_tags *ctx, const struct ocppd_auth_query *query, const char *token,
+	    char variant[OCPPD_TOKEN_MAX + 1])
+{
+	const struct tag *tag = find_tag(ctx, token);
+	const struct tag *plain;
+
+	variant[0] = '\0';
+	if (tag != NULL && tag->is_known)
+		return tag;
+	if (!variant_of(ctx, query->station, token, variant)) {
+		variant[0] = '\0';
+		return tag;
+	}
+	plain = tag == NULL ? NULL : find_tag(ctx, variant);
+	if (plain == NULL)
+		return tag;
+	if (plain->is_known && query->station != NULL)
+		ocppd_quirk_hit(ctx->host, query->station, "G12", query->token.text);
+	variant[0] = '\0';
+	return plain;
 }
 
 int
@@ -334,6 +408,7 @@ chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_que
 {
 	struct id_tags *ctx = self;
 	char token[OCPPD_TOKEN_MAX + 1];
+	char variant[OCPPD_TOKEN_MAX + 1];
 	struct question *question;
 	const struct tag *tag;
 	int r;
@@ -341,14 +416,12 @@ chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_que
 	r = token_fold(query->token.text, token);
 	if (r < 0)
 		return r;
-	tag = cache_find(&ctx->fixed, token, 0);
-	if (tag == NULL)
-		tag = cache_find(&ctx->cache, token, ocppd_mono_us(ctx->host));
+	tag = find_either(ctx, query, token, variant);
 	if (tag != NULL && tag->is_known) {
 		decide_by_tag(ret_decision, tag, query->token.type, ocppd_now_us(ctx->host));
 		return 0;
 	}
-	if (tag != NULL &&
+	if (tag != NULL && variant[0] == '\0' &&
 	    ocppd_service_each(ctx->host, "ocppd.authorizer", 1, any_link, NULL) == 0) {
 		decide(ret_decision,
 		       ctx->conf->unknown_tags == 1 ? OCPPD_AUTH_ACCEPTED : OCPPD_AUTH_INVALID,
@@ -361,6 +434,7 @@ chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_que
 	question = question_new(ctx, query);
 	if (question == NULL)
 		return OCPPD_ENOMEM;
+	snprintf(question->variant, sizeof(question->variant), "%s", variant);
 	question->asker = host;
 	question->fn = fn;
 	question->arg = arg;

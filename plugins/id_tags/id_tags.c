@@ -12,6 +12,7 @@
 
 const char *const tag_status_words[] = { "Accepted", "Blocked", "Invalid", NULL };
 static const char *const unknown_words[] = { "invalid", "accept", NULL };
+static const char *const variant_words[] = { "listed", "all", NULL };
 static const char *const error_words[] = { "next", "invalid", "accept", NULL };
 
 static void
@@ -119,7 +120,13 @@ check(const void *data, struct ocppd_error *err)
 	const struct id_tags_conf *conf = data;
 	struct cache seen;
 	char folded[OCPPD_TOKEN_MAX + 1];
-	int r = cache_init(&seen, 0);
+	int r = 0;
+
+	if (conf->strip_suffix != NULL)
+		r = suffix_compile(conf->strip_suffix, NULL, err);
+	if (r < 0)
+		return r;
+	r = cache_init(&seen, 0);
 
 	/* The entry's place is kept as its limit: the cache serves as an index here. */
 	for (uint32_t i = 0; r >= 0 && i < conf->tags.count; i++) {
@@ -169,6 +176,16 @@ load_fixed(struct id_tags *ctx, const struct id_tags_conf *conf, struct cache *r
 	return r;
 }
 
+/* The pattern of the configuration, checked before. */
+static void
+load_suffix(struct id_tags *ctx)
+{
+	if (ctx->has_suffix)
+		regfree(&ctx->suffix);
+	ctx->has_suffix = ctx->conf->strip_suffix != NULL &&
+			  suffix_compile(ctx->conf->strip_suffix, &ctx->suffix, NULL) == 0;
+}
+
 static int
 init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
 {
@@ -185,6 +202,7 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	r = load_fixed(ctx, conf, &ctx->fixed);
 	if (r < 0)
 		goto out;
+	load_suffix(ctx);
 
 	*ret_ctx = ctx;
 	ctx = NULL;
@@ -217,6 +235,7 @@ reload(struct ocppd_host *host, void *arg, const void *conf)
 	struct cache fixed;
 
 	ctx->conf = conf;
+	load_suffix(ctx);
 	cache_set_max(&ctx->cache, (size_t)ctx->conf->cache_size);
 	if (load_fixed(ctx, conf, &fixed) < 0) {
 		OCPPD_ERROR(host, "tags.kept", OCPPD_STR("err", "ENOMEM"));
@@ -248,6 +267,8 @@ shutdown_module(struct ocppd_host *host, void *arg)
 	struct id_tags *ctx = arg;
 
 	(void)host;
+	if (ctx->has_suffix)
+		regfree(&ctx->suffix);
 	cache_fini(&ctx->cache);
 	cache_fini(&ctx->fixed);
 	free(ctx);
@@ -290,6 +311,18 @@ static const struct ocppd_option options[] = {
 	  offsetof(struct id_tags_conf, authorizer_error), .def = "next", .one_of = error_words,
 	  .doc = "What an authorizer's error or missed deadline counts as: next asks the next one, "
 		 "invalid and accept decide." },
+	{ "variants", OCPPD_CONF_ENUM, OCPPD_RELOADABLE, offsetof(struct id_tags_conf, variants),
+	  .def = "listed", .one_of = variant_words,
+	  .doc = "Whose tags are tried in their plain form, too, where they are not on record as "
+		 "presented: listed, those of stations with G12 in their quirks, or all. The "
+		 "plain form is made by strip_suffix and drop_characters." },
+	{ "strip_suffix", OCPPD_CONF_STRING, OCPPD_RELOADABLE,
+	  offsetof(struct id_tags_conf, strip_suffix), .min = 1, .max = 128,
+	  .doc = "What stations add behind a tag, as a POSIX extended regular expression, such as "
+		 "_[0-9]+ for a serial number." },
+	{ "drop_characters", OCPPD_CONF_STRING, OCPPD_RELOADABLE,
+	  offsetof(struct id_tags_conf, drop_characters), .min = 1, .max = 16,
+	  .doc = "Separators that stations put into a tag, such as \":-\"." },
 	{ "tags", OCPPD_CONF_SECTIONS, OCPPD_RELOADABLE, offsetof(struct id_tags_conf, tags),
 	  sizeof(struct tag_conf), .max = 100000, .options = OCPPD_TABLE(tag_options),
 	  .doc = "Tags of a small installation. They hide those of the same text in the database "

@@ -3,6 +3,8 @@
 #ifndef ID_TAGS_H
 #define ID_TAGS_H
 
+#include <regex.h>
+
 #include <ocppd/event/id_tag.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
@@ -30,6 +32,9 @@ struct id_tags_conf {
 	int64_t authorizer_timeout_ms;
 	uint32_t unknown_tags;     /* 0: invalid, 1: accept */
 	uint32_t authorizer_error; /* 0: next, 1: invalid, 2: accept */
+	uint32_t variants;         /* 0: of stations with G12 listed, 1: of all */
+	const char *strip_suffix;
+	const char *drop_characters;
 	struct ocppd_sections tags;
 };
 
@@ -50,6 +55,8 @@ struct id_tags {
 	uint32_t outstanding; /* callbacks that will come: stop waits for them */
 	uint32_t question_count;
 	bool is_stopping;
+	bool has_suffix; /* `suffix` is compiled */
+	regex_t suffix;
 };
 
 enum {
@@ -82,6 +89,13 @@ void id_tags_remember(struct id_tags *ctx, const struct tag *tag);
 /* chain.c */
 int chain_authorize(void *self, struct ocppd_host *host, const struct ocppd_auth_query *query,
 		    struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn, void *arg);
+
+/* variant.c: tags as stations vary them (quirk G12) */
+/* Checks the pattern; ret_suffix, if not NULL, is to be freed by regfree. */
+int suffix_compile(const char *pattern, regex_t *ret_suffix, struct ocppd_error *err);
+/* What a folded token reads like without what the station adds. False: nothing else than it is. */
+bool variant_of(const struct id_tags *ctx, const struct ocppd_station *station, const char *token,
+		char ret_variant[OCPPD_TOKEN_MAX + 1]);
 
 /* walk.c */
 int walk_tags(void *self, struct ocppd_host *host, const char *after, uint32_t limit,

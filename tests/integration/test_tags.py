@@ -86,6 +86,33 @@ def test_chain_under_way_does_not_hold_the_end_up(tmp_path):
     assert not daemon.log.events("module.stop_timed_out")
 
 
+def test_variants_of_a_tag_are_tried_where_configured(tmp_path):
+    async def body(daemon, expected):
+        for tag in ("12345678", "AB-CD"):
+            assert (await daemon.api_async("PUT", f"/v1/id-tags/{tag}", {}))[0] == 200
+        async with Station.connect(daemon) as station:
+            for _ in range(2):  # from the table, then from memory
+                found = await verdicts(station, [
+                    "12345678_4711", "12:34:56:78", "config-1_2", "AB-CD", "abcd", "_99", "other_1"])
+                assert [found[tag][0] for tag in found] == expected
+            number = (await station.start(tag="12345678_4711"))["transactionId"]
+            found = (await daemon.api_async("GET", f"/v1/transactions/{number}"))[1]
+            assert found["idTag"] == "12345678_4711"
+
+    options = {"tags": [{"id": "CONFIG1"}], "strip_suffix": "_[0-9]+", "drop_characters": ":-"}
+    for folder, variants, expected in (
+            ("all", "all", ["Accepted"] * 4 + ["Invalid"] * 3),
+            ("listed", "listed", ["Invalid"] * 3 + ["Accepted"] + ["Invalid"] * 3)):
+        (tmp_path / folder).mkdir()
+        with Daemon(tmp_path / folder, {"id_tags": {**options, "variants": variants}}) as daemon:
+            run(body(daemon, expected))
+            assert bool(daemon.log.events("quirk.seen", quirk="G12")) == (variants == "all")
+    (tmp_path / "bad").mkdir()
+    for pattern in ("[", "(a)\\1"):
+        status, text = Daemon(tmp_path / "bad", {"id_tags": {"strip_suffix": pattern}}).check()
+        assert status != 0 and "strip_suffix" in text
+
+
 def test_tag_that_expires_while_it_charges(tmp_path):
     async def body(daemon):
         async with Station.connect(daemon) as station:
