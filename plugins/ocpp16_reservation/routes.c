@@ -324,7 +324,8 @@ answer_undone(struct work *work, const struct ocppd_outcall *call, uint32_t resu
 	switch (result) {
 	case OCPPD_RES_ERROR:
 		ocppd_request_problem(work->ctx->host, work->request, 502, "station-error",
-				      "the station answered %.60s: %.200s", code, text);
+				      "the station answered %.60s%s%.200s", code,
+				      text[0] == '\0' ? "" : ": ", text);
 		work_end(work);
 		break;
 	case OCPPD_RES_REFUSED:

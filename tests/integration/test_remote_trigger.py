@@ -3,10 +3,11 @@
 """Triggered messages: each of them, each answer, and what came of it."""
 
 import asyncio
+import json
 import time
 
 import pytest
-from harness import CallError, DEADLINE_S, Daemon, Station, now, run
+from harness import CallError, DEADLINE_S, Daemon, Station, UnixHTTPConnection, now, run
 
 MODULE = {"ocpp16_remote_trigger": {"arrival_timeout": "2s"}}
 
@@ -351,4 +352,44 @@ def test_module_leaves_and_returns(tmp_path):
             assert (await trigger(daemon, "CP-1", "Heartbeat"))[0] == 201
     with Daemon(tmp_path, {"ocpp16_remote_trigger": {"arrival_timeout": "5min"}},
                 call_timeout="3s") as daemon:
+        run(session(daemon))
+
+
+class Follower:
+    """The events of one topic, as the API streams them."""
+
+    def __init__(self, daemon, topic):
+        self.connection = UnixHTTPConnection(daemon.socket)
+        self.connection.request("GET", f"/v1/events?types={topic}")
+        self.answer = self.connection.getresponse()
+
+    def next(self):
+        while True:
+            line = self.answer.readline().decode()
+            assert line, "the stream ended"
+            if line.startswith("data: "):
+                data = json.loads(line[6:])
+                return data.get("body", data)
+
+    def close(self):
+        self.connection.close()
+        self.answer.close()
+
+
+def test_events_and_metrics(tmp_path):
+    async def session(daemon):
+        loop = asyncio.get_running_loop()
+        follower = Follower(daemon, "trigger.settled")
+        async with Station.connect(daemon) as station:
+            Triggered(station)
+            record = (await trigger(daemon, "CP-1", "Heartbeat"))[1]
+            assert await loop.run_in_executor(None, follower.next) == record
+            Triggered(station, "Rejected")
+            assert (await trigger(daemon, "CP-1", "Heartbeat"))[0] == 409
+            assert (await loop.run_in_executor(None, follower.next))["outcome"] == "Rejected"
+        follower.close()
+        code, text, err = await loop.run_in_executor(None, lambda: daemon.ctl("metrics"))
+        assert code == 0, err
+        assert 'ocppd_triggers_total{message="Heartbeat",outcome="Arrived"} 1' in text
+    with Daemon(tmp_path, {**MODULE, "metrics": {}}) as daemon:
         run(session(daemon))

@@ -4,10 +4,11 @@
 
 import asyncio
 import contextlib
+import json
 import time
 
 import pytest
-from harness import CallError, DEADLINE_S, Daemon, Station, now, run
+from harness import CallError, DEADLINE_S, Daemon, Station, UnixHTTPConnection, now, run
 
 MODULE = {"ocpp16_reservation": {}}
 
@@ -467,3 +468,60 @@ def test_connector_zero_where_the_station_does_not_take_it(daemon):
                 status, body = await command(daemon, "CP-ZERO", "ReserveNow", terms(connectorId=0))
                 assert status == 200 and ("warnings" in body) == is_warned, body
     run(session())
+
+
+def test_ids_pass_over_what_operators_chose(daemon):
+    async def session():
+        async with reserving(daemon, "CP-MANY", "Rejected") as station:
+            assert (await command(daemon, "CP-MANY", "ReserveNow", terms()))[0] == 200
+            chosen = station.calls[0][3]["reservationId"] + 2
+            assert (await command(daemon, "CP-MANY", "ReserveNow", terms(reservationId=chosen)))[0] == 200
+            # More than a block of ids, so that one is fetched on the way.
+            for _ in range(300):
+                status, body = await command(daemon, "CP-MANY", "ReserveNow", terms())
+                assert status == 200, body
+            ids = [call[3]["reservationId"] for call in station.calls]
+            assert len(set(ids)) == len(ids) == 302
+            assert ids[0] + 1 in ids and ids[0] + 3 in ids
+    run(session())
+
+
+class Follower:
+    """The events of one topic, as the API streams them."""
+
+    def __init__(self, daemon, topic):
+        self.connection = UnixHTTPConnection(daemon.socket)
+        self.connection.request("GET", f"/v1/events?types={topic}")
+        self.answer = self.connection.getresponse()
+
+    def next(self):
+        while True:
+            line = self.answer.readline().decode()
+            assert line, "the stream ended"
+            if line.startswith("data: "):
+                data = json.loads(line[6:])
+                return data.get("body", data)
+
+    def close(self):
+        self.connection.close()
+        self.answer.close()
+
+
+def test_events_and_metrics(tmp_path):
+    async def session(daemon):
+        loop = asyncio.get_running_loop()
+        follower = Follower(daemon, "reservation.changed")
+        async with reserving(daemon, "CP-1") as station:
+            record = await reserve(daemon, "CP-1")
+            await status_of(station, 1, "Faulted", "GroundFailure")
+            for status, active in (("Accepted", True), ("Faulted", False)):
+                body = await loop.run_in_executor(None, follower.next)
+                assert (body["status"], body["active"]) == (status, active), body
+                assert body["reservationId"] == record["reservationId"]
+        follower.close()
+        code, text, err = await loop.run_in_executor(None, lambda: daemon.ctl("metrics"))
+        assert code == 0, err
+        assert 'ocppd_reservation_changes_total{status="Faulted"} 1' in text
+        assert "ocppd_reservations_active 0" in text
+    with Daemon(tmp_path, {**MODULE, "metrics": {}, "id_tags": {"unknown_tags": "accept"}}) as daemon:
+        run(session(daemon))
