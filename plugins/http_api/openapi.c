@@ -354,14 +354,25 @@ set_body(struct maker *maker, struct json_object *operation, const struct ocppd_
 
 /* Takes schema. */
 static void
-set_stream(struct maker *maker, struct json_object *to, struct json_object *schema)
+set_stream(struct maker *maker, struct json_object *to, const char *type,
+	   struct json_object *schema)
 {
 	struct json_object *content = object(maker);
 	struct json_object *media = object(maker);
 
 	set(maker, media, "schema", schema);
-	set(maker, content, "text/event-stream", media);
+	set(maker, content, type, media);
 	set(maker, to, "content", content);
+}
+
+/* What is read from a path that ends like that is a table as text. */
+static bool
+is_csv(const struct ocppd_route *row)
+{
+	size_t len = strlen(row->path);
+
+	return strcmp(row->method, "GET") == 0 && len > 4 &&
+	       strcmp(row->path + len - 4, ".csv") == 0;
 }
 
 static void
@@ -375,9 +386,13 @@ set_responses(struct maker *maker, struct json_object *operation, const struct o
 		schema = schema_of_table(maker, row->res.items, row->res.count, row->res.stride);
 	else
 		schema = object(maker);
+	if (is_csv(row))
+		set_str(maker, schema, "type", "string");
 	set_str(maker, ok, "description", row->summary);
 	if (row->on_request == events_get)
-		set_stream(maker, ok, schema);
+		set_stream(maker, ok, "text/event-stream", schema);
+	else if (is_csv(row))
+		set_stream(maker, ok, "text/csv", schema);
 	else
 		set(maker, ok, "content", json_content(maker, schema));
 	if (row->on_request == jobs_post)

@@ -521,6 +521,8 @@ def test_lists_and_export_filter_alike(tmp_path):
                 # No formula for a spreadsheet.
                 assert row["stationId"] == "'=CP-1"
         assert daemon.api("GET", "/v1/transactions?after=nonsense")[0] == 400
+        described = daemon.api("GET", "/v1/openapi.json")[1]["paths"]["/v1/transactions.csv"]["get"]
+        assert described["responses"]["200"]["content"] == {"text/csv": {"schema": {"type": "string"}}}
 
 
 def test_export_is_streamed_in_bounded_pieces(tmp_path):
