@@ -9,7 +9,7 @@
 
 #include <ocppd/error.h>
 
-#define CHANGES_PER_PERIOD 16 /* changes looked at for each period that may come out */
+#define CHANGES_PER_PERIOD 4 /* changes looked at for each period that may come out */
 
 int64_t
 rate_convert(int64_t limit, enum rate_unit from, enum rate_unit to, int64_t phases,

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define LOAD_PAGE 1000
-#define HELD_MAX 1000 /* more are not tracked */
+#define HELD_MAX 512 /* more are not tracked */
 
 enum column {
 	COL_STATION,

@@ -24,6 +24,23 @@ place_of(int64_t connector)
 	return (struct ocppd_place){ (int32_t)connector, connector > 0 ? 1 : 0 };
 }
 
+int
+smart_add_time(const struct ocppd_station *station, struct json_object *object, const char *key,
+	       int64_t time_us)
+{
+	char text[OCPPD_TIME_SIZE];
+	char *dot;
+
+	if (ocppd_station_option(station, "whole_seconds") == NULL)
+		return ocppd_json_add_time(object, key, time_us);
+	if (ocppd_time_format(time_us, text) < 0)
+		return OCPPD_ERANGE;
+	dot = strchr(text, '.');
+	if (dot != NULL)
+		memcpy(dot, "Z", 2);
+	return ocppd_json_add_str(object, key, text);
+}
+
 /* ---- Composite --------------------------------------------------------------------------------
  */
 
@@ -198,11 +215,11 @@ limit_json(const struct ocppd_charging_limit *limit, int64_t now_us)
 				profile_purpose_word((enum profile_purpose)limit->purpose));
 	r |= ocppd_json_add_str(profile, "chargingProfileKind", "Absolute");
 	if (limit->valid_to_us != 0)
-		r |= ocppd_json_add_time(profile, "validTo", limit->valid_to_us);
+		r |= smart_add_time(limit->station, profile, "validTo", limit->valid_to_us);
 	if (limit->duration_s > 0)
 		r |= ocppd_json_add_int(schedule, "duration", limit->duration_s);
-	r |= ocppd_json_add_time(schedule, "startSchedule",
-				 limit->start_us == 0 ? now_us : limit->start_us);
+	r |= smart_add_time(limit->station, schedule, "startSchedule",
+			    limit->start_us == 0 ? now_us : limit->start_us);
 	r |= ocppd_json_add_str(schedule, "chargingRateUnit",
 				rate_unit_word((enum rate_unit)limit->unit));
 	r |= add_periods(schedule, limit);

@@ -154,6 +154,9 @@ int64_t smart_composite(struct smart *ctx, const struct smart_query *query,
 /* A connector of a station as it is in the neutral services' places. */
 int64_t connector_of(struct ocppd_place place);
 struct ocppd_place place_of(int64_t connector);
+/* Adds a time as the station wants it: without fraction with the option `whole_seconds`. */
+int smart_add_time(const struct ocppd_station *station, struct json_object *object, const char *key,
+		   int64_t time_us);
 /* Calls SetChargingProfile with a profile, taken also on error. Returns as ocppd_call_send. */
 struct smart_set {
 	struct ocppd_station *station;

@@ -446,7 +446,8 @@ complete(struct work *work, struct json_object *profile)
 	}
 	if (kind != NULL && strcmp(kind, "Absolute") == 0 &&
 	    ocppd_json_get(schedule, "startSchedule") == NULL)
-		r |= ocppd_json_add_time(schedule, "startSchedule", ocppd_now_us(work->ctx->host));
+		r |= smart_add_time(work->station, schedule, "startSchedule",
+				    ocppd_now_us(work->ctx->host));
 	return r;
 }
 

@@ -278,13 +278,20 @@ def test_templates_are_checked_stored_and_installed(tmp_path):
             assert (status, body["status"]) == (200, "Accepted")
             frame = sent(station, "SetChargingProfile")[0]["csChargingProfiles"]
             # An Absolute one that states no start begins when it is installed.
-            assert "startSchedule" in frame["chargingSchedule"]
+            assert "." in frame["chargingSchedule"]["startSchedule"]
             assert frame["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 8.5
             assert await held(daemon, key="template") == ["night"]
             daemon.restart()
             assert await held(daemon, key="template") == ["night"]
         status, body = await install("night")
         assert status == 409, body
+        assert (await daemon.api_async("PUT", "/v1/stations/CP-1", {
+            "quirks": ["whole_seconds"]}))[0] == 200
+        async with Station.connect(daemon) as station:
+            accept(station)
+            assert (await install("night"))[0] == 200
+            frame = sent(station, "SetChargingProfile")[0]["csChargingProfiles"]
+            assert len(frame["chargingSchedule"]["startSchedule"]) == len("2026-01-01T00:00:00Z")
         assert (await daemon.api_async("DELETE", "/v1/charging-profiles/night"))[0] == 204
         assert (await daemon.api_async("DELETE", "/v1/charging-profiles/night"))[0] == 404
         assert (await daemon.api_async("GET", "/v1/charging-profiles/night"))[0] == 404
