@@ -163,7 +163,8 @@ end_named(struct reservations *ctx, const struct use *use, int64_t id)
 		return true;
 	}
 	/* Begun offline, or while the clocks disagreed: the station knows what it used. */
-	store_late(ctx, &note, use->start_us + CLOCKS_US);
+	if (id > 0)
+		store_late(ctx, &note, use->start_us + CLOCKS_US);
 	return false;
 }
 

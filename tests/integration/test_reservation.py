@@ -357,6 +357,31 @@ def test_restart_of_the_daemon_keeps_them(tmp_path):
         run(second(daemon))
 
 
+def test_what_began_while_the_module_was_out_is_found(tmp_path):
+    async def first(daemon):
+        async with reserving(daemon, "CP-1"):
+            for connector in (1, 2):
+                await reserve(daemon, "CP-1", connectorId=connector, idTag=f"TAG-{connector}",
+                              reservationId=connector)
+
+    async def second(daemon):
+        async with Station.connect(daemon, "CP-1") as station:
+            return (await station.start("TAG-2", connector=2))["transactionId"]
+
+    with Daemon(tmp_path, {**MODULE, "id_tags": {"unknown_tags": "accept"}}) as daemon:
+        run(first(daemon))
+        del daemon.settings["plugins"]["ocpp16_reservation"]
+        daemon.write_config()
+        daemon.restart()
+        transaction_id = run(second(daemon))
+        daemon.settings["plugins"].update(MODULE)
+        daemon.write_config()
+        daemon.restart()
+        assert daemon.api("GET", "/v1/reservations/1")[1]["active"]
+        used = daemon.api("GET", "/v1/reservations/2")[1]
+        assert (used["status"], used["transactionId"]) == ("Used", transaction_id), used
+
+
 def test_lists_and_ctl(daemon):
     async def session():
         async with reserving(daemon, "CP-CTL"):
