@@ -304,14 +304,16 @@ count_of(const char *text)
 static void
 set_units(struct station_limits *limits, const char *text)
 {
+	/* Quirk D09: other separators, quotes, the unit's letter. */
+	static const char between[] = " ,;\"'";
 	int32_t takes_a = 0;
 	int32_t takes_w = 0;
 
 	while (*text != '\0') {
 		size_t len;
 
-		text += strspn(text, " ,;");
-		len = strcspn(text, " ,;");
+		text += strspn(text, between);
+		len = strcspn(text, between);
 		takes_a |= equals(text, len, "Current") || equals(text, len, "A");
 		takes_w |= equals(text, len, "Power") || equals(text, len, "W");
 		text += len;
