@@ -310,7 +310,7 @@ on_all_known(struct transactions *ctx, int result, const struct gathered *found,
 		struct active *active = tx_active_of_row(ctx, found->row);
 
 		if (active != NULL)
-			active->is_settling = false;
+			active->settle_mono_us = 0;
 		r = judge(op, found);
 	}
 	if (r <= 0)

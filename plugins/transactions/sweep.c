@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define S_US INT64_C(1000000)
+#define RETRY_US (30 * S_US)
 #define INTERVAL_MAX_MS 30000
 #define INTERVAL_MIN_MS 250
 #define SLICE_BUCKETS 4096
@@ -61,7 +62,10 @@ free_for_us(struct transactions *ctx, struct active *active, int64_t mono_us)
 static const char *
 why_stale(struct transactions *ctx, struct active *active, int64_t mono_us)
 {
-	if (active->is_pending || active->is_settling || (active->flags & OCPPD_TX_STALE) != 0)
+	if (active->is_pending || (active->flags & OCPPD_TX_STALE) != 0)
+		return NULL;
+	/* Storage may have refused: then once more, later. */
+	if (active->settle_mono_us != 0 && mono_us - active->settle_mono_us < RETRY_US)
 		return NULL;
 	if ((active->flags & OCPPD_TX_SUSPENDED) != 0 &&
 	    mono_us - active->alive_mono_us > ctx->conf->stale_reboot_s * S_US)
@@ -73,7 +77,7 @@ why_stale(struct transactions *ctx, struct active *active, int64_t mono_us)
 static void
 make_stale(struct transactions *ctx, struct active *active, const char *trigger)
 {
-	active->is_settling = true;
+	active->settle_mono_us = ocppd_mono_us(ctx->host);
 	ocppd_quirk_hit(ctx->host, active->station, "G06", NULL);
 	OCPPD_INFO(ctx->host, "transaction.given_up",
 		   OCPPD_STR("station", ocppd_station_id(active->station)),

@@ -38,6 +38,7 @@ struct active {
 	int64_t last_reading_us; /* 0: none came in since the daemon started */
 	int64_t received_us;     /* the start's */
 	int64_t alive_mono_us;   /* the last sign of life: start, own reading, boot, load */
+	int64_t settle_mono_us;  /* when its provisional end was asked for; 0: not under way */
 	int64_t free_mono_us; /* since when its connector is seen to be Available; 0: it is not */
 	struct energy energy;
 	struct ocppd_place place;
@@ -45,7 +46,6 @@ struct active {
 	uint32_t hash;      /* of the folded token */
 	bool is_pending;    /* not committed yet */
 	bool is_partial;    /* the table holds readings that `energy` does not know */
-	bool is_settling;   /* its provisional end is being found out */
 	const char *parent; /* behind the token, or NULL */
 	char token[];       /* as presented */
 };
