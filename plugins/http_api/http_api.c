@@ -217,8 +217,13 @@ close_all(struct api *api)
 static void
 on_stop_end(struct ocppd_host *host, void *arg)
 {
-	close_all(arg);
-	ocppd_stopped(host);
+	struct api *api = arg;
+
+	close_all(api);
+	if (api->stores == 0)
+		ocppd_stopped(host);
+	else
+		api->is_closed = true;
 }
 
 static void
@@ -364,6 +369,10 @@ stop(struct ocppd_host *host, void *ctx)
 		ocppd_timer_set(api->stop_timer, api->conf->stop_timeout_ms);
 	else
 		close_all(api);
+	if (r != OCPPD_PENDING && api->stores > 0) {
+		api->is_closed = true;
+		r = OCPPD_PENDING;
+	}
 	return r;
 }
 

@@ -60,6 +60,8 @@ struct api {
 	struct tokens *tokens;
 	const struct ocppd_storage_ops *storage; /* NULL: none */
 	void *storage_self;
+	uint32_t stores;  /* writes under way: the stop waits for them */
+	bool is_closed;   /* nothing else is waited for */
 	bool is_starting; /* reads of the database are under way */
 	struct pending_list pending;
 	struct ocppd_timer *stop_timer;

@@ -149,10 +149,13 @@ queued_json(const struct queued *queued)
 static void
 queued_release(struct queued *queued)
 {
-	if (--queued->stores > 0 || !queued->is_dead)
-		return;
-	TAILQ_REMOVE(&queued->queue->dead, queued, link);
-	queued_free(queued);
+	struct api *api = queued->queue->api;
+
+	if (--queued->stores == 0 && queued->is_dead) {
+		TAILQ_REMOVE(&queued->queue->dead, queued, link);
+		queued_free(queued);
+	}
+	store_done(api);
 }
 
 static void
@@ -389,8 +392,10 @@ on_sending_stored(struct ocppd_host *host, int result, const struct ocppd_rows *
 
 	(void)rows;
 	(void)count;
-	if (!queued->is_dead && queued->state == QUEUED_SENT && !queued->queue->is_stopped) {
-		if (result == 0) {
+	if (!queued->is_dead && queued->state == QUEUED_SENT) {
+		if (result == 0 && queued->queue->is_stopped) {
+			queued_return(queued);
+		} else if (result == 0) {
 			queued_send(queued);
 		} else {
 			OCPPD_WARN(host, "command.unstored",

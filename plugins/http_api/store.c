@@ -70,8 +70,16 @@ store_write(struct api *api, uint32_t statement, const struct ocppd_value *value
 		api->storage->unit_free(unit);
 		return r;
 	}
+	api->stores++;
 	api->storage->unit_commit(unit, fn, arg);
 	return 0;
+}
+
+void
+store_done(struct api *api)
+{
+	if (--api->stores == 0 && api->is_closed)
+		ocppd_stopped(api->host);
 }
 
 char *

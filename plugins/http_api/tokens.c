@@ -200,6 +200,7 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 	else
 		ocppd_request_fail(host, request, result < 0 ? result : OCPPD_ENOMEM, err);
 	change_free(change);
+	store_done(tokens->api);
 }
 
 static int
@@ -343,6 +344,7 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	else if (request != NULL)
 		ocppd_request_fail(host, request, result, err);
 	change_free(change);
+	store_done(tokens->api);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "complete.h"
 #include "help.h"
 #include "http.h"
+#include "input.h"
 #include "invoke.h"
 #include "job.h"
 #include "spec.h"
@@ -38,7 +39,6 @@
 #define EXIT_INVALID 9
 
 #define WAIT_S 660 /* longer than the longest time a station can be given */
-#define INPUT_MAX ((size_t)16 * 1024 * 1024)
 #define PAGES_MAX 100000
 
 struct options {
@@ -199,46 +199,6 @@ read_options(struct options *options, char **args, int count)
 		i += used;
 	}
 	return kept;
-}
-
-/* The whole of a stream, NULL on failure. */
-static char *
-read_stream(FILE *stream)
-{
-	struct buf text = { 0 };
-	char data[4096];
-	size_t n;
-
-	while ((n = fread(data, 1, sizeof(data), stream)) > 0 && text.len <= INPUT_MAX)
-		buf_add(&text, data, n);
-	if (ferror(stream) != 0 || text.len > INPUT_MAX || text.error < 0 ||
-	    (text.len > 0 && memchr(text.data, '\0', text.len) != NULL)) {
-		buf_fini(&text);
-		return NULL;
-	}
-	buf_add_str(&text, "");
-	return text.data == NULL ? str_dup("") : buf_steal(&text);
-}
-
-static char *
-read_input(void)
-{
-	return read_stream(stdin);
-}
-
-static char *
-read_token(const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *text;
-
-	if (file == NULL)
-		return NULL;
-	text = read_stream(file);
-	(void)fclose(file);
-	if (text != NULL)
-		text[strcspn(text, "\r\n")] = '\0';
-	return text;
 }
 
 static int

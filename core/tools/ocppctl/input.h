@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPCTL_INPUT_H
+#define OCPPCTL_INPUT_H
+
+/* Standard input as one text, the caller's; NULL: unreadable, too long, or with NUL. */
+char *read_input(void);
+/* The first line of a file, the caller's; NULL: unreadable. */
+char *read_token(const char *path);
+
+#endif
