@@ -17,7 +17,7 @@ struct refusal {
 	struct link link;
 	const char *reason; /* one of the words of ocppd/event/station.h; static */
 	uint32_t status;
-	const char *quirk; /* what it is counted as, or NULL; static */
+	const char *quirk;               /* what it is counted as, or NULL; static */
 	char station_id[TARGET_ID_SIZE]; /* "": not known */
 	char remote[CONN_REMOTE_SIZE];
 	char user_agent[REFUSAL_TEXT_SIZE];

@@ -61,7 +61,7 @@ certificate_new(const char *name, EVP_PKEY *key, long ends_s)
 	unsigned char serial[8];
 
 	assert_non_null(certificate);
-	(void)getentropy(serial, sizeof(serial));
+	assert_int_equal(getentropy(serial, sizeof(serial)), 0);
 	serial[0] = 1;
 	BIGNUM *number = BN_bin2bn(serial, sizeof(serial), NULL);
 	assert_non_null(BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)));
