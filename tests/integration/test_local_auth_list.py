@@ -79,9 +79,12 @@ def daemon_with(folder, tags=None, lists=None, **more):
 
 
 @contextlib.asynccontextmanager
-async def keeper(daemon, station_id="CP-1", keys=True, **more):
-    async with Station.connect(daemon, station_id) as station:
+async def keeper(daemon, station_id="CP-1", keys=True, answers=(), **more):
+    async with Station.connect(daemon, station_id, boot=False) as station:
+        # Ready for CALLs before the boot, from which on they may come.
         kept = Keeper(station, **more)
+        kept.answers = list(answers)
+        await station.boot()
         if keys:
             status, _ = await daemon.api_async(
                 "POST", f"/v1/stations/{station_id}/commands/GetConfiguration", {})
@@ -536,8 +539,7 @@ def test_events(tmp_path):
 
 def test_automatic_gives_a_refusing_station_time(tmp_path):
     async def session(daemon):
-        async with keeper(daemon) as kept:
-            kept.answers = ["Failed"]
+        async with keeper(daemon, answers=["Failed"]) as kept:
             await until(lambda: len(kept.messages) == 1)
             for number in range(3):
                 await put_tag(daemon, f"NEW-{number}")
