@@ -74,7 +74,8 @@ void host_unregister(struct ocppd_host *host);
 /* Brackets every call into a module: slow callbacks are reported with module and name.
  *     int64_t began = host_enter(host);
  *     r = action->on_call(…);
- *     host_leave(host, began, "BootNotification");                                               */
+ *     host_leave(host, began, action->name);
+ */
 int64_t host_enter(struct ocppd_host *host);
 void host_leave(struct ocppd_host *host, int64_t began_mono_us, const char *what);
 

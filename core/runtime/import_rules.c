@@ -242,7 +242,7 @@ check_protocol(const char *protocol, const char *name, uint32_t direction, struc
 	if (!made_of(protocol, LOWER DIGITS "._-"))
 		buf_add_str(why, "protocol must be a WebSocket subprotocol such as \"ocpp1.6\"");
 	else if (!made_of(name, LOWER UPPER DIGITS "_"))
-		buf_add_str(why, "the name must be as on the wire, such as \"BootNotification\"");
+		buf_add_str(why, "the name must be as on the wire: letters, digits and _");
 	else if (direction == 0 || (direction & ~DIRECTIONS) != 0)
 		buf_printf(why,
 			   "direction 0x%" PRIx32
