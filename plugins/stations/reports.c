@@ -26,7 +26,8 @@ struct report {
 	struct json_object *event; /* or NULL */
 	struct ocppd_place place;
 	uint32_t registration;
-	bool is_adopted; /* the boot makes a record */
+	bool is_adopted;         /* the boot makes a record */
+	char key[KEY_NAME_SIZE]; /* in lower case, when one is looked for */
 };
 
 static struct report *
@@ -490,6 +491,45 @@ ops_connector_each(void *self, struct ocppd_host *host, struct ocppd_station *st
 /* ---- Configuration keys ------------------------------------------------------------------------
  */
 
+int
+keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg)
+{
+	struct keys_wait *wait;
+
+	if (stations_slot(ctx, station)->keys_pending == 0) {
+		fn(ctx, arg);
+		return 0;
+	}
+	wait = calloc(1, sizeof(*wait));
+	if (wait == NULL)
+		return OCPPD_ENOMEM;
+	wait->station = station;
+	wait->fn = fn;
+	wait->arg = arg;
+	TAILQ_INSERT_TAIL(&ctx->keys_waits, wait, all);
+	return 0;
+}
+
+/* Keys that were just read are on their way to the table: whoever asks meanwhile wants them. */
+static void
+keys_stored(struct stations *ctx, struct ocppd_station *station)
+{
+	struct keys_wait *wait = TAILQ_FIRST(&ctx->keys_waits);
+
+	if (--stations_slot(ctx, station)->keys_pending > 0)
+		return;
+	while (wait != NULL) {
+		struct keys_wait *next = TAILQ_NEXT(wait, all);
+
+		if (wait->station == station) {
+			TAILQ_REMOVE(&ctx->keys_waits, wait, all);
+			wait->fn(ctx, wait->arg);
+			free(wait);
+		}
+		wait = next;
+	}
+}
+
 static void
 on_keys_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	       const struct ocppd_error *err, void *arg)
@@ -613,26 +653,45 @@ on_key_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 }
 
 static int
+find_key(struct stations *ctx, struct report *report)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(report->station)),
+		ocppd_value_str(report->key),
+	};
+
+	return ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_KEY_FIND, values, 2, 1,
+				   on_key_found, report);
+}
+
+static void
+find_key_later(struct stations *ctx, void *arg)
+{
+	struct report *report = arg;
+	int r = find_key(ctx, report);
+
+	if (r >= 0)
+		return;
+	report->key_fn(report->asker, r, NULL, report->arg);
+	report_free(report);
+	stations_done(ctx);
+}
+
+static int
 ops_key_find(void *self, struct ocppd_host *host, struct ocppd_station *station, const char *name,
 	     ocppd_key_fn *fn, void *arg)
 {
 	struct stations *ctx = self;
 	struct report *report = report_new(ctx, host, station, arg);
-	char folded[KEY_NAME_SIZE];
 	int r;
 
 	if (report == NULL)
 		return OCPPD_ENOMEM;
-	fold_name(name, folded);
-
-	const struct ocppd_value values[] = {
-		ocppd_value_str(ocppd_station_id(station)),
-		ocppd_value_str(folded),
-	};
-
+	fold_name(name, report->key);
 	report->key_fn = fn;
-	r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_KEY_FIND, values, 2, 1,
-				on_key_found, report);
+	r = stations_slot(ctx, station)->keys_pending == 0
+		    ? find_key(ctx, report)
+		    : keys_await(ctx, station, find_key_later, report);
 	if (r < 0) {
 		report_free(report);
 		return r;

@@ -596,34 +596,14 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 }
 
 static void
-read_keys(struct stations *ctx, struct ocppd_request *request)
+read_keys(struct stations *ctx, void *arg)
 {
+	struct ocppd_request *request = arg;
 	const struct ocppd_value id = ocppd_value_str(ocppd_request_param(request, "stationId"));
 	struct page *page = page_new(ctx, request);
 
 	if (page != NULL)
 		page_query(page, STATEMENT_KEYS, &id, 1, KEYS_MAX, on_keys);
-}
-
-/* Keys that were just read are on their way to the table: whoever asks now wants them. */
-void
-keys_stored(struct stations *ctx, struct ocppd_station *station)
-{
-	struct station_slot *slot = stations_slot(ctx, station);
-	struct keys_wait *wait = TAILQ_FIRST(&ctx->keys_waits);
-
-	if (--slot->keys_pending > 0)
-		return;
-	while (wait != NULL) {
-		struct keys_wait *next = TAILQ_NEXT(wait, all);
-
-		if (wait->station == station) {
-			TAILQ_REMOVE(&ctx->keys_waits, wait, all);
-			read_keys(ctx, wait->request);
-			free(wait);
-		}
-		wait = next;
-	}
 }
 
 void
@@ -632,22 +612,11 @@ routes_keys(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	struct stations *ctx = arg;
 	struct ocppd_station *station =
 		ocppd_station_find(host, ocppd_request_param(request, "stationId"));
-	struct keys_wait *wait;
 
 	if (station == NULL || !stations_slot(ctx, station)->is_known) {
 		say_unknown(host, request);
 		return;
 	}
-	if (stations_slot(ctx, station)->keys_pending == 0) {
-		read_keys(ctx, request);
-		return;
-	}
-	wait = calloc(1, sizeof(*wait));
-	if (wait == NULL) {
+	if (keys_await(ctx, station, read_keys, request) < 0)
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
-		return;
-	}
-	wait->request = request;
-	wait->station = station;
-	TAILQ_INSERT_TAIL(&ctx->keys_waits, wait, all);
 }

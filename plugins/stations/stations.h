@@ -143,11 +143,16 @@ struct unknown {
 	char station_id[];
 };
 
-/* A GET of configuration keys that waits until those just read are stored. */
+struct stations;
+
+typedef void keys_ready_fn(struct stations *ctx, void *arg);
+
+/* A question for configuration keys that waits until those just read are stored. */
 struct keys_wait {
 	TAILQ_ENTRY(keys_wait) all;
-	struct ocppd_request *request;
 	struct ocppd_station *station;
+	keys_ready_fn *fn;
+	void *arg;
 };
 
 struct stations {
@@ -161,7 +166,7 @@ struct stations {
 	uint32_t unknown_count;
 	struct ocppd_timer *seen_timer;
 	struct ocppd_subscription *subscriptions[3];
-	TAILQ_HEAD(keys_waits, keys_wait) keys_waits; /* GETs behind a store of keys */
+	TAILQ_HEAD(keys_waits, keys_wait) keys_waits; /* behind a store of keys */
 	uint32_t load_phase;
 	int slot;
 	uint32_t changes; /* of records, by operators */
@@ -328,13 +333,15 @@ void unknown_free(struct stations *ctx);
 void routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
+/* reports.c: calls fn once no keys of the station are being stored, at once or later. */
+int keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg);
+
 /* diff.c */
 void routes_diff(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 /* routes.c, change.c */
 void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
-void keys_stored(struct stations *ctx, struct ocppd_station *station);
 void routes_keys(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

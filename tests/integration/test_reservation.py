@@ -486,7 +486,8 @@ def test_daemon_that_ends_before_the_answer(tmp_path):
 def test_connector_zero_where_the_station_does_not_take_it(daemon):
     async def session():
         async with reserving(daemon, "CP-ZERO") as station:
-            for value, is_warned in (("false", True), ("true", False)):
+            # What was just read is heeded, however fast the command follows it.
+            for value, is_warned in 8 * (("false", True), ("true", False)):
                 station.on_call["GetConfiguration"] = lambda payload: {"configurationKey": [
                     {"key": "ReserveConnectorZeroSupported", "readonly": True, "value": value}]}
                 assert (await command(daemon, "CP-ZERO", "GetConfiguration", {}))[0] == 200

@@ -149,7 +149,8 @@ struct ocppd_stations_ops {
 	 */
 	int (*is_known)(void *self, struct ocppd_host *host, const char *station_id);
 
-	/* One configuration key, named in any case. Never returns 0. */
+	/* One configuration key, named in any case, once those being stored are. Never returns 0.
+	 */
 	int (*key_find)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 			const char *name, ocppd_key_fn *fn, void *arg);
 
