@@ -27,6 +27,7 @@
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/authorizer.h>
 #include <ocppd/service/data_transfer.h>
+#include <ocppd/service/files.h>
 #include <ocppd/service/smart_charging.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/storage.h>
@@ -634,6 +635,77 @@ LEAST(ocppd_frame, 72);
 AT(ocppd_frame_cursor, position, 0);
 AT(ocppd_frame_cursor, sequence, 8);
 LEAST(ocppd_frame_cursor, 16);
+
+AT(ocppd_file, struct_size, 0);
+AT(ocppd_file, reserved, 4);
+AT(ocppd_file, id, 8);
+AT(ocppd_file, kind, 16);
+AT(ocppd_file, name, 24);
+AT(ocppd_file, sha256, 32);
+AT(ocppd_file, size, 40);
+AT(ocppd_file, created_us, 48);
+AT(ocppd_file, vendor, 56);
+AT(ocppd_file, model, 64);
+AT(ocppd_file, version, 72);
+AT(ocppd_file, note, 80);
+AT(ocppd_file, signature, 88);
+AT(ocppd_file, certificate, 96);
+AT(ocppd_file, requester, 104);
+AT(ocppd_file, station_id, 112);
+AT(ocppd_file, reference, 120);
+AT(ocppd_file, transfer_id, 128);
+LEAST(ocppd_file, 136);
+
+AT(ocppd_transfer, struct_size, 0);
+AT(ocppd_transfer, direction, 4);
+AT(ocppd_transfer, state, 8);
+AT(ocppd_transfer, attempts, 12);
+AT(ocppd_transfer, id, 16);
+AT(ocppd_transfer, station_id, 24);
+AT(ocppd_transfer, reference, 32);
+AT(ocppd_transfer, kind, 40);
+AT(ocppd_transfer, url, 48);
+AT(ocppd_transfer, remote, 56);
+AT(ocppd_transfer, file_id, 64);
+AT(ocppd_transfer, bytes, 72);
+AT(ocppd_transfer, size, 80);
+AT(ocppd_transfer, created_us, 88);
+AT(ocppd_transfer, expires_us, 96);
+AT(ocppd_transfer, begun_us, 104);
+AT(ocppd_transfer, ended_us, 112);
+LEAST(ocppd_transfer, 120);
+
+AT(ocppd_transfer_request, struct_size, 0);
+AT(ocppd_transfer_request, direction, 4);
+AT(ocppd_transfer_request, station_id, 8);
+AT(ocppd_transfer_request, reference, 16);
+AT(ocppd_transfer_request, expires_us, 24);
+AT(ocppd_transfer_request, file_id, 32);
+AT(ocppd_transfer_request, kind, 40);
+AT(ocppd_transfer_request, max_bytes, 48);
+LEAST(ocppd_transfer_request, 56);
+
+AT(ocppd_files_event, struct_size, 0);
+AT(ocppd_files_event, kind, 4);
+AT(ocppd_files_event, time_us, 8);
+AT(ocppd_files_event, transfer, 16);
+AT(ocppd_files_event, files, 24);
+AT(ocppd_files_event, file_count, 32);
+AT(ocppd_files_event, reserved, 36);
+AT(ocppd_files_event, text, 40);
+LEAST(ocppd_files_event, 48);
+
+AT(ocppd_files_ops, struct_size, 0);
+AT(ocppd_files_ops, reserved, 4);
+AT(ocppd_files_ops, image_find, 8);
+AT(ocppd_files_ops, image_each, 16);
+AT(ocppd_files_ops, file_get, 24);
+AT(ocppd_files_ops, transfer_new, 32);
+AT(ocppd_files_ops, transfer_get, 40);
+AT(ocppd_files_ops, transfer_extend, 48);
+AT(ocppd_files_ops, transfer_withdraw, 56);
+AT(ocppd_files_ops, watch, 64);
+LEAST(ocppd_files_ops, 72);
 
 /* Frozen for ever, in every major; and those that are embedded by value. */
 _Static_assert(sizeof(struct ocppd_guard) == 16, "grown");
