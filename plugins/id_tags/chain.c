@@ -57,6 +57,7 @@ decide_by_tag(struct ocppd_authorization *ret, const struct tag *tag, const char
 	ret->expiry_us = tag->expiry_us;
 	ret->max_active = tag->max_active;
 	ret->parent = tag->parent;
+	ret->token = tag->token;
 }
 
 static void

@@ -20,8 +20,9 @@ struct op {
 	struct json_object *req; /* counted */
 	int64_t connector_id;    /* of a start; 0: none that could be read */
 	bool has_decision;
-	struct ocppd_authorization decision; /* its texts are in parent */
+	struct ocppd_authorization decision; /* its texts are in parent and token */
 	char parent[OCPPD_TOKEN_MAX + 1];
+	char token[OCPPD_TOKEN_MAX + 1];
 };
 
 static struct op *
@@ -60,9 +61,14 @@ op_decide(struct op *op, const struct ocppd_authorization *decision)
 	op->decision = *decision;
 	op->decision.source = NULL;
 	op->decision.parent = NULL;
+	op->decision.token = NULL;
 	if (decision->parent != NULL) {
 		snprintf(op->parent, sizeof(op->parent), "%s", decision->parent);
 		op->decision.parent = op->parent;
+	}
+	if (decision->token != NULL) {
+		snprintf(op->token, sizeof(op->token), "%s", decision->token);
+		op->decision.token = op->token;
 	}
 	op->has_decision = true;
 }
@@ -225,6 +231,7 @@ start_store(struct op *op)
 		.raw_time = raw_time_of(op->call, op->req, "timestamp"),
 		.protocol = ocppd_call_protocol(op->call),
 		.raw_frame = ocppd_call_raw(op->call),
+		.account = op->decision.token,
 	};
 	int64_t connector_id;
 	int r;

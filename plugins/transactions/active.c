@@ -118,7 +118,10 @@ active_add(struct active_table *table, struct active_slot *slot, const struct ac
 	const char *token = key->token == NULL ? "" : key->token;
 	size_t token_size = strlen(token) + 1;
 	size_t parent_size = key->parent == NULL ? 0 : strlen(key->parent) + 1;
-	struct active *active = calloc(1, sizeof(*active) + token_size + parent_size);
+	bool is_own = key->account == NULL || token_equal(key->account, token);
+	size_t account_size = is_own ? 0 : strlen(key->account) + 1;
+	struct active *active =
+		calloc(1, sizeof(*active) + token_size + parent_size + account_size);
 	struct active **at = &slot->first;
 
 	if (active == NULL)
@@ -128,12 +131,17 @@ active_add(struct active_table *table, struct active_slot *slot, const struct ac
 		memcpy(active->token + token_size, key->parent, parent_size);
 		active->parent = active->token + token_size;
 	}
+	active->account = active->token;
+	if (!is_own) {
+		memcpy(active->token + token_size + parent_size, key->account, account_size);
+		active->account = active->token + token_size + parent_size;
+	}
 	active->station = key->station;
 	active->place = key->place;
 	active->start_us = key->start_us;
 	active->meter_start_wh = key->meter_start_wh;
 	active->flags = flags;
-	active->hash = hash_token(token);
+	active->hash = hash_token(active->account);
 
 	while (*at != NULL)
 		at = &(*at)->next;
@@ -191,16 +199,16 @@ active_same(const struct active_slot *slot, const struct active_key *key)
 }
 
 uint32_t
-active_count(const struct active_table *table, const char *token, const struct active *except)
+active_count(const struct active_table *table, const char *account, const struct active *except)
 {
-	uint32_t hash = hash_token(token);
+	uint32_t hash = hash_token(account);
 	const struct active *active = table->buckets[hash & (table->bucket_count - 1)];
 	uint32_t count = 0;
 
 	for (; active != NULL; active = active->chained) {
 		if (active->hash == hash && active != except &&
 		    (active->flags & (OCPPD_TX_UNAUTHORISED | OCPPD_TX_STALE)) == 0 &&
-		    token_equal(active->token, token))
+		    token_equal(active->account, account))
 			count++;
 	}
 	return count;

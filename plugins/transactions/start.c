@@ -206,6 +206,8 @@ add_insert(struct start_op *op, struct ocppd_unit *unit, const struct ocppd_valu
 		ocppd_value_str(start->protocol),
 		ocppd_value_str(start->raw_frame),
 		ocppd_value_int(op->flags),
+		op->active->account == op->active->token ? ocppd_value_null()
+							 : ocppd_value_str(op->active->account),
 	};
 
 	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_START, values,
@@ -246,7 +248,8 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 	struct active_slot *slot = tx_slot(ctx, start->station);
 	const char *text = start->token.text == NULL ? "" : start->token.text;
 	struct active_key key = { start->station, start->place,    text,
-				  start->parent,  start->start_us, start->meter_start_wh };
+				  start->parent,  start->start_us, start->meter_start_wh,
+				  start->account };
 	const struct active *same;
 
 	op->flags = start->flags | tx_judge_time(start->start_us, start->received_us);
@@ -259,7 +262,8 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 	same = active_same(slot, &key);
 	op->auth_status = start->auth_status;
 	if (op->auth_status == OCPPD_AUTH_ACCEPTED && start->max_active > 0 &&
-	    active_count(&ctx->active, text, same) >= start->max_active)
+	    active_count(&ctx->active, start->account == NULL ? text : start->account, same) >=
+		    start->max_active)
 		op->auth_status = OCPPD_AUTH_CONCURRENT;
 	if (op->auth_status != OCPPD_AUTH_ACCEPTED)
 		op->flags |= OCPPD_TX_UNAUTHORISED;

@@ -52,9 +52,16 @@ static const char *const migration_2[] = {
 	NULL,
 };
 
+/* Where the tag on record is another than the one presented: whose limit it uses up. */
+static const char *const migration_3[] = {
+	"ALTER TABLE transactions_transaction ADD COLUMN account TEXT",
+	NULL,
+};
+
 const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	{ 1, 0, "transactions and readings", migration_1 },
 	{ 2, 0, "energy candidates, provisional ends, lists by time", migration_2 },
+	{ 3, 0, "limits count the tag on record", migration_3 },
 };
 
 /* The order of the TX_* columns. */
@@ -63,7 +70,7 @@ const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	"start_us, meter_start_wh, reservation_id, flags, stop_us, meter_stop_wh, reason, "        \
 	"energy_wh, energy_method, start_received_us, stop_received_us, stop_token, raw_reason, "  \
 	"repeats, labels, register_wh, interval_wh, provisional_us, provisional_wh, matched_id, "  \
-	"start_raw, stop_raw"
+	"start_raw, stop_raw, account"
 
 /*
  * Lists come youngest start first. $1 start and $8 id of the row before (or beyond all), $2 limit,
@@ -103,8 +110,8 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			      "wire_id, id_text, evse, connector, token, presented, token_type, "
 			      "parent, auth_status, start_us, start_raw, start_received_us, "
 			      "meter_start_wh, reservation_id, protocol, start_frame, flags, "
-			      "repeats) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-			      "$12, $13, $14, $15, $16, $17, $18, 0) "
+			      "repeats, account) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, "
+			      "$10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19) "
 			      "ON CONFLICT (station_id, start_us, wire_id, evse, connector, "
 			      "meter_start_wh, token) DO UPDATE SET "
 			      "repeats = transactions_transaction.repeats + 1 "

@@ -194,6 +194,7 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	char station_id[OCPPD_STATION_ID_MAX * 4 + 1];
 	char token[OCPPD_TOKEN_MAX + 1];
 	char parent[OCPPD_TOKEN_MAX + 1];
+	char account[OCPPD_TOKEN_MAX + 1];
 	struct active_key key = { .token = token,
 				  .start_us = row[TX_START_US].number,
 				  .meter_start_wh = row[TX_METER_START].number };
@@ -203,6 +204,8 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	copy_text(&row[TX_PRESENTED], token, sizeof(token));
 	copy_text(&row[TX_PARENT], parent, sizeof(parent));
 	key.parent = parent[0] == '\0' ? NULL : parent;
+	copy_text(&row[TX_ACCOUNT], account, sizeof(account));
+	key.account = account[0] == '\0' ? NULL : account;
 	key.place.evse = (int32_t)row[TX_EVSE].number;
 	key.place.connector = (int32_t)row[TX_CONNECTOR].number;
 	key.station = ocppd_station_get(ctx->host, station_id);

@@ -42,12 +42,13 @@ struct active {
 	int64_t free_mono_us; /* since when its connector is seen to be Available; 0: it is not */
 	struct energy energy;
 	struct ocppd_place place;
-	uint32_t flags;     /* OCPPD_TX_* */
-	uint32_t hash;      /* of the folded token */
-	bool is_pending;    /* not committed yet */
-	bool is_partial;    /* the table holds readings that `energy` does not know */
-	const char *parent; /* behind the token, or NULL */
-	char token[];       /* as presented */
+	uint32_t flags;      /* OCPPD_TX_* */
+	uint32_t hash;       /* of the account, folded */
+	bool is_pending;     /* not committed yet */
+	bool is_partial;     /* the table holds readings that `energy` does not know */
+	const char *parent;  /* behind the token, or NULL */
+	const char *account; /* whose limit it uses up: the token, or behind it */
+	char token[];        /* as presented */
 };
 
 struct active_slot { /* with every station */
@@ -85,6 +86,7 @@ struct active_key {
 	const char *parent;
 	int64_t start_us;
 	int64_t meter_start_wh;
+	const char *account; /* NULL: the token */
 };
 
 int active_init(struct active_table *table);
@@ -96,8 +98,8 @@ void active_remove(struct active_table *table, struct active_slot *slot, struct 
 struct active *active_by_id(const struct active_slot *slot, int64_t id);
 /* The one with the same key, `except` left out of account; may be NULL. */
 struct active *active_same(const struct active_slot *slot, const struct active_key *key);
-/* Transactions that use up a token's limit. except may be NULL. */
-uint32_t active_count(const struct active_table *table, const char *token,
+/* Transactions that use up the limit of a tag on record. except may be NULL. */
+uint32_t active_count(const struct active_table *table, const char *account,
 		      const struct active *except);
 /* Quirk G03: the only one that a stop without an id can mean, or NULL. */
 struct stop_hint {
@@ -220,6 +222,7 @@ enum {
 	TX_MATCHED,
 	TX_RAW_START,
 	TX_RAW_STOP,
+	TX_ACCOUNT,
 	TX_COLUMNS,
 	/* SHOW and LIST_OPEN go on: the latest reading as READINGS has it, NULL without one. */
 	TX_LATEST = TX_COLUMNS,
@@ -227,7 +230,7 @@ enum {
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration tx_migrations[];
-#define TX_MIGRATIONS 2
+#define TX_MIGRATIONS 3
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */

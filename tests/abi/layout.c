@@ -355,7 +355,8 @@ AT(ocppd_authorization, max_active, 12);
 AT(ocppd_authorization, expiry_us, 16);
 AT(ocppd_authorization, parent, 24);
 AT(ocppd_authorization, source, 32);
-LEAST(ocppd_authorization, 40);
+AT(ocppd_authorization, token, 40);
+LEAST(ocppd_authorization, 48);
 
 AT(ocppd_authorization_ops, struct_size, 0);
 AT(ocppd_authorization_ops, reserved, 4);
@@ -541,7 +542,8 @@ AT(ocppd_tx_start, reservation_id, 96);
 AT(ocppd_tx_start, id_text, 104);
 AT(ocppd_tx_start, protocol, 112);
 AT(ocppd_tx_start, raw_frame, 120);
-LEAST(ocppd_tx_start, 128);
+AT(ocppd_tx_start, account, 128);
+LEAST(ocppd_tx_start, 136);
 
 AT(ocppd_sampled, value, 0);
 AT(ocppd_sampled, context, 8);

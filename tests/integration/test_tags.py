@@ -113,6 +113,36 @@ def test_variants_of_a_tag_are_tried_where_configured(tmp_path):
         assert status != 0 and "strip_suffix" in text
 
 
+def test_limit_counts_the_tag_in_whatever_form_it_is_presented(tmp_path):
+    async def start(station, connector, tag):
+        return (await station.start(tag=tag, connector=connector))["idTagInfo"]["status"]
+
+    async def before(daemon):
+        assert (await daemon.api_async(
+            "PUT", "/v1/id-tags/AbCd", {"maxActiveTransactions": 3}))[0] == 200
+        async with Station.connect(daemon) as station:
+            for connector, tag in enumerate(("abcd", "AB:CD_77", "ABCD"), 1):
+                assert await start(station, connector, tag) == "Accepted"
+            assert await start(station, 4, "a-b-c-d_1") == "ConcurrentTx"
+
+    async def after(daemon):
+        async with Station.connect(daemon) as station:
+            # What the books hold counts as it did, and what stops makes room.
+            assert await start(station, 5, "aBcD") == "ConcurrentTx"
+            found = (await daemon.api_async("GET", "/v1/transactions?active=true"))[1]["items"]
+            running = {item["idTag"]: item["transactionId"] for item in found}
+            assert {"abcd", "AB:CD_77", "ABCD"} <= set(running)
+            await station.stop(running["AB:CD_77"])
+            assert await start(station, 6, "ab:cd") == "Accepted"
+
+    daemon = Daemon(tmp_path, {"id_tags": {
+        "variants": "all", "strip_suffix": "_[0-9]+", "drop_characters": ":-"}})
+    with daemon:
+        run(before(daemon))
+    with daemon:
+        run(after(daemon))
+
+
 def test_tag_that_expires_while_it_charges(tmp_path):
     async def body(daemon):
         async with Station.connect(daemon) as station:

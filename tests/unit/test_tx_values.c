@@ -477,6 +477,13 @@ count_of_a_token_leaves_refused_and_stale_ones_out(void **state)
 	}
 	assert_int_equal(active_count(&table, "tag", NULL), 2);
 	assert_int_equal(active_count(&table, "x77", NULL), 1);
+
+	/* Another form of it uses up the same limit, and none of its own. */
+	const struct active_key other = { .place = { 6, 1 }, .token = "T:a:g", .account = "tag" };
+
+	assert_non_null(active_add(&table, &slot, &other, 0));
+	assert_int_equal(active_count(&table, "TAG", NULL), 3);
+	assert_int_equal(active_count(&table, "t:a:g", NULL), 0);
 	while (slot.first != NULL)
 		active_remove(&table, &slot, slot.first);
 	assert_int_equal(table.count, 0);

@@ -56,6 +56,8 @@ struct ocppd_authorization {
 	int64_t expiry_us;
 	const char *parent; /* the group the token belongs to, or NULL */
 	const char *source; /* who decided: "id_tags", an authorizer's module name */
+	const char *token;  /* the tag on record that was judged, in lower case: one tag may be
+			     * presented in several forms (quirk G12); NULL: as presented */
 };
 
 /*

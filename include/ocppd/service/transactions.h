@@ -64,6 +64,7 @@ struct ocppd_tx_start {
 	const char *id_text;    /* the station's own id (OCPP 2.0.1), or NULL */
 	const char *protocol;
 	const char *raw_frame; /* kept with findings, else NULL */
+	const char *account;   /* the tag on record whose limit it uses up; NULL: the token */
 };
 
 /* One sampled value. NULL: not stated, the protocol's default. */
@@ -173,7 +174,8 @@ struct ocppd_transactions_ops {
 	/* Each transaction under way at a station, oldest first. */
 	int (*active_each)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 			   ocppd_tx_info_fn *fn, void *arg);
-	/* How many transactions of a token are under way, those being stored included. */
+	/* How many transactions of a tag on record are under way (ocppd_tx_start.account), in
+	 * whatever form it was presented; those being stored included. */
 	uint32_t (*active_count)(void *self, struct ocppd_host *host,
 				 const struct ocppd_token *token);
 	/* The station rebooted: what is under way there is marked (F04). Same returns as start;
