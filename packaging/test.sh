@@ -5,8 +5,20 @@
 # Installs what is missing, builds, and runs all tests: everything under AddressSanitizer and
 # UndefinedBehaviorSanitizer, what threads share under ThreadSanitizer as well. Ends with one line,
 # `N passed, N failed`, and exits with 1 if anything failed.
+#
+# OCPPD_SCHEMAS names the folder of the official OCPP 1.6 JSON schemas, which are no part of this
+# project; ../shared/reference/schemas is tried without it. What the daemon sends in the tests is
+# checked against them.
 set -u
+case ${OCPPD_SCHEMAS:-} in
+"" | /*) ;;
+*) OCPPD_SCHEMAS=$PWD/$OCPPD_SCHEMAS ;;
+esac
 cd "$(dirname "$0")/.." || exit 1
+if [ -z "${OCPPD_SCHEMAS:-}" ] && [ -d ../shared/reference/schemas ]; then
+	OCPPD_SCHEMAS=$PWD/../shared/reference/schemas
+fi
+export OCPPD_SCHEMAS="${OCPPD_SCHEMAS:-}" OCPPD_SCHEMAS_REPORT="$PWD/build/schemas.txt"
 . packaging/dependencies.sh
 
 # shellcheck disable=SC2086 # lists of words
@@ -44,6 +56,7 @@ suite() { # <preset> <ctest arguments...>
 }
 
 mkdir -p build
+rm -f "$OCPPD_SCHEMAS_REPORT"
 step "format"
 case $(clang-format --version 2>/dev/null) in
 *"version 14."*)
@@ -62,6 +75,18 @@ esac
 suite asan -LE abi
 suite tsan -L "unit|modules|threads"
 suite release -L abi
+
+step "frames of the daemon"
+if [ -f "$OCPPD_SCHEMAS_REPORT" ]; then
+	awk '{ checked += $1; errors += $2; unchecked += $3 }
+		END {
+			printf "%d payloads validated against the official schemas, %d errors for their form\n",
+				checked, errors
+			if (unchecked > 0)
+				printf "SKIPPED: %d payloads, since there are no schemas: set OCPPD_SCHEMAS\n",
+					unchecked
+		}' "$OCPPD_SCHEMAS_REPORT"
+fi
 
 echo
 if [ "$skipped" -gt 0 ]; then

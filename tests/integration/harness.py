@@ -2,6 +2,7 @@
 # Copyright the ocppd authors
 """The daemon as a process, stations as WebSocket clients that are not our code, and its API.
 
+What the daemon sends to a station is checked against the official schemas (official.py).
 Everything listens on loopback, on ports the kernel chose. Every wait has a deadline.
 """
 
@@ -20,6 +21,7 @@ import time
 import uuid
 
 import websockets
+from official import Conversation
 
 DEADLINE_S = float(os.environ.get("OCPPD_TEST_DEADLINE", "30"))
 BIN = os.environ["OCPPD_BIN_DIR"]
@@ -241,6 +243,32 @@ class CallError(Exception):
         self.details = details
 
 
+class CheckedProtocol(websockets.WebSocketClientProtocol):
+    """A client whose conversation with the daemon is checked."""
+
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        self.conversation = Conversation()
+
+    async def send(self, message):
+        if not isinstance(message, (str, bytes)):
+            message = list(message)  # fragments
+        if not isinstance(message, bytes):
+            self.conversation.sent("".join(message))
+        await super().send(message)
+
+    async def recv(self):
+        message = await super().recv()
+        if isinstance(message, str):
+            self.conversation.received(message)
+        return message
+
+
+def connect(url, **more):
+    """`websockets.connect` for all that talks to the daemon as a station."""
+    return websockets.connect(url, create_protocol=CheckedProtocol, **more)
+
+
 class Station:
     """A charge point over a WebSocket client library."""
 
@@ -256,8 +284,8 @@ class Station:
     async def connect(cls, daemon, station_id="CP-1", boot=True, **more):
         more.setdefault("subprotocols", ["ocpp1.6"])
         url = more.pop("url", None) or daemon.url(station_id)
-        async with websockets.connect(url, open_timeout=DEADLINE_S, ping_interval=None,
-                                      close_timeout=5, **more) as socket_:
+        async with connect(url, open_timeout=DEADLINE_S, ping_interval=None,
+                           close_timeout=5, **more) as socket_:
             station = cls(socket_)
             try:
                 if boot:

@@ -12,7 +12,8 @@ import struct
 
 import pytest
 import websockets
-from harness import DEADLINE_S, Daemon, Station, raw_connection, raw_request, run, upgrade_request
+from harness import (
+    DEADLINE_S, Daemon, Station, connect, raw_connection, raw_request, run, upgrade_request)
 
 STATIONS = {"stations": {"unknown": "reject", "stations": [
     {"id": "GOOD"}, {"id": "CP-1"}, {"id": "CP-2"}, {"id": "STRICT", "strict": True},
@@ -110,7 +111,7 @@ def test_foreign_subprotocol_is_closed_after_the_handshake(daemon):
 
 def test_first_subprotocol_served_is_chosen(daemon):
     async def body():
-        async with websockets.connect(daemon.url("CP-1"), subprotocols=["ocpp0.1", "ocpp1.6"]) as found:
+        async with connect(daemon.url("CP-1"), subprotocols=["ocpp0.1", "ocpp1.6"]) as found:
             assert found.subprotocol == "ocpp1.6"
 
     run(body())

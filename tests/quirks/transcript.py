@@ -19,6 +19,7 @@ import threading
 import time
 
 from harness import DEADLINE_S, Daemon
+from official import Conversation
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 
@@ -37,6 +38,7 @@ class Link:
         self.data = b""
         self.answers_pings = options.pop("pongs", "yes") == "yes"
         self.pings = 0
+        self.conversation = Conversation()
         self.status, self.headers, self.body = self._shake(station_id, options)
 
     def _shake(self, station_id, options):
@@ -102,6 +104,8 @@ class Link:
             head += b"\xfe" + struct.pack(">H", size)
         else:
             head += b"\xff" + struct.pack(">Q", size)
+        if opcode in (TEXT, BINARY) and first & 0x80:
+            self.conversation.sent(payload.decode("utf-8", "replace"))
         masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
         self.socket.sendall(head + mask + masked)
 
@@ -110,6 +114,7 @@ class Link:
 
     def send_fragments(self, count, text):
         data = text.encode()
+        self.conversation.sent(text)
         step = max(1, -(-len(data) // count))
         pieces = [data[i:i + step] for i in range(0, len(data), step)]
         for i, piece in enumerate(pieces):
@@ -122,7 +127,12 @@ class Link:
             size = struct.unpack(">H", self._exactly(2))[0]
         elif size == 127:
             size = struct.unpack(">Q", self._exactly(8))[0]
-        return first & 0x0f, self._exactly(size)
+        payload = self._exactly(size)
+        if first == 0x80 | TEXT:
+            self.conversation.received(payload.decode())
+        elif first & 0x70 or not first & 0x80:
+            raise Mismatch("the daemon sends whole frames without extensions")
+        return first & 0x0f, payload
 
     def read_text(self):
         while True:
