@@ -5,14 +5,13 @@
 import asyncio
 import base64
 import contextlib
-import os
 import shutil
 import signal
 import ssl
-import subprocess
 
 import pytest
 from harness import DEADLINE_S, Daemon, Station, raw_connection, run, upgrade_request
+from pki import authority, grant
 
 KEY = "0123456789abcdef0123456789abcdef"
 PLUGINS = {"stations": {"unknown": "reject", "stations": [
@@ -22,25 +21,6 @@ PLUGINS = {"stations": {"unknown": "reject", "stations": [
     {"id": "CERT", "security_profile": 3},
     {"id": "SERIAL", "security_profile": 3, "quirks": ["certificate_cn=SN 42"]},
 ]}, "id_tags": {"tags": [{"id": "TAG-1"}]}}
-
-
-def openssl(folder, *args):
-    subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True, timeout=DEADLINE_S)
-
-
-def grant(folder, name, subject, usage="serverAuth", days=100, kind="ec", issuer="root"):
-    """NAME.pem and NAME.key in the folder."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["-newkey", "rsa:2048"]
-    openssl(folder, "req", *key, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", subject)
-    with open(os.path.join(folder, "extensions"), "w", encoding="ascii") as file:
-        file.write(f"extendedKeyUsage={usage}\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    openssl(folder, "x509", "-req", "-in", f"{name}.csr", "-CA", f"{issuer}.pem", "-CAkey", f"{issuer}.key",
-            "-CAcreateserial", "-days", str(days), "-extfile", "extensions", "-out", f"{name}.pem")
-
-
-def authority(folder, name):
-    openssl(folder, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-keyout", f"{name}.key", "-out", f"{name}.pem", "-days", "1000", "-subj", f"/CN={name}")
 
 
 @pytest.fixture(scope="module")
