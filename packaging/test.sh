@@ -73,6 +73,8 @@ case $(clang-format --version 2>/dev/null) in
 esac
 
 suite asan -LE abi
+step "conformance"
+cat build/asan/tests/conformance/verdicts/table.txt
 suite tsan -L "unit|modules|threads"
 suite release -L abi
 
