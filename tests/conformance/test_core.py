@@ -17,6 +17,22 @@ def ago(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds))
 
 
+# ---- General validation: no request that nobody asked for ----
+
+
+async def test_nothing_is_sent_without_an_operator(cp):
+    async with cp.booted():
+        transaction = await cp.charging()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
+        await cp.stop(transaction, "Local")
+        await cp.lose()
+    async with cp.online():
+        await cp.status("Available")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
+
+
 # ---- 3.1 Cold boot ----
 
 
@@ -336,19 +352,3 @@ async def test_TC_064_CSMS(cp):
     async with cp.booted():
         answer = await cp.call("DataTransfer", {"vendorId": "com.example.nobody", "messageId": "Any", "data": "x"})
         assert answer == {"status": "UnknownVendorId"}
-
-
-# ---- General validation: no request that nobody asked for ----
-
-
-async def test_nothing_is_sent_without_an_operator(cp):
-    async with cp.booted():
-        transaction = await cp.charging()
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
-        await cp.stop(transaction, "Local")
-        await cp.lose()
-    async with cp.online():
-        await cp.status("Available")
-        with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
