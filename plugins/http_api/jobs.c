@@ -59,6 +59,11 @@ job_json(const struct job *job)
 		r |= ocppd_json_add_str(item, "jobId", job->id);
 		r |= ocppd_json_add_str(item, "state", job_words[job->state]);
 		r |= ocppd_json_add_str(item, "action", job->action);
+		r |= ocppd_json_add_str(item, "template", job->template);
+		if (job->is_dry_run)
+			r |= ocppd_json_add_bool(item, "dryRun", 1);
+		if (job->is_cut)
+			r |= ocppd_json_add_bool(item, "keysCut", 1);
 		r |= ocppd_json_add_str(item, "requester", job->requester);
 		r |= ocppd_json_add_time(item, "createdAt", job->created_us);
 		if (job->ended_us != 0)
@@ -90,6 +95,8 @@ target_json(const struct target *target)
 		r |= ocppd_json_add_int(item, "code", target->code);
 	r |= ocppd_json_add_str(item, "status", target->status);
 	r |= ocppd_json_add_str(item, "detail", target->detail);
+	if (target->keys != NULL)
+		r |= ocppd_json_add(item, "keys", json_tokener_parse(target->keys));
 	if (r == 0)
 		return item;
 	(void)json_object_put(item);
@@ -181,20 +188,23 @@ state_of(uint32_t result)
 	}
 }
 
+void
+job_target_text(struct target *target, const char *status, const char *detail)
+{
+	target->status = status == NULL ? NULL : text_of(status);
+	target->detail = detail == NULL ? NULL : text_of(detail);
+}
+
 /* The confirmation itself, or the sentence that says what went wrong. */
 static void
 target_detail(struct target *target, struct json_object *conf, struct json_object *body)
 {
-	const char *status = ocppd_json_get_str(conf, "status");
 	const char *detail = ocppd_json_get_str(body, "detail");
 
-	if (status != NULL)
-		target->status = text_of(status);
 	if (conf != NULL)
 		detail = json_object_to_json_string_ext(
 			conf, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (detail != NULL)
-		target->detail = text_of(detail);
+	job_target_text(target, ocppd_json_get_str(conf, "status"), detail);
 }
 
 /* ---- Sending ------------------------------------------------------------------------------- */
@@ -219,6 +229,23 @@ job_check(struct job *job)
 		job_end(job, JOB_FINISHED);
 }
 
+void
+job_flight_end(struct flight *flight, enum target_state state, uint32_t code)
+{
+	struct job *job = flight->job;
+
+	LIST_REMOVE(flight, link);
+	job->in_flight--;
+	if (!job->jobs->is_stopped) {
+		target_set(job, flight->index, state, code);
+		job_moved(job);
+		job_check(job);
+		if (job->state == JOB_RUNNING)
+			ocppd_timer_set(job->jobs->timer, 0);
+	}
+	free(flight);
+}
+
 static void
 on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	  struct json_object *conf, void *arg)
@@ -229,20 +256,13 @@ on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	uint32_t status = 503;
 
 	(void)host;
-	LIST_REMOVE(flight, link);
-	job->in_flight--;
 	if (!job->jobs->is_stopped) {
 		body = command_result(call, result, conf, &status);
 		target_detail(&job->targets[flight->index], result == OCPPD_RES_REPLY ? conf : NULL,
 			      body);
 		(void)json_object_put(body);
-		target_set(job, flight->index, state_of(result), status);
-		job_moved(job);
-		job_check(job);
-		if (job->state == JOB_RUNNING)
-			ocppd_timer_set(job->jobs->timer, 0);
 	}
-	free(flight);
+	job_flight_end(flight, state_of(result), status);
 }
 
 static void
@@ -255,6 +275,25 @@ not_sent(struct job *job, uint32_t index, int result, const struct ocppd_error *
 
 	target->detail = text_of(problem.detail);
 	target_set(job, index, status == 422 ? TARGET_REFUSED : TARGET_NOT_SENT, status);
+}
+
+/* A result that the request for one station makes. */
+static void
+apply_to(struct job *job, uint32_t index)
+{
+	struct ocppd_error err = { 0 };
+	struct flight *flight = calloc(1, sizeof(*flight));
+
+	if (flight == NULL) {
+		not_sent(job, index, OCPPD_ENOMEM, &err);
+		return;
+	}
+	flight->job = job;
+	flight->index = index;
+	LIST_INSERT_HEAD(&job->flights, flight, link);
+	job->in_flight++;
+	target_set(job, index, TARGET_SENT, 0);
+	apply_one(flight);
 }
 
 static void
@@ -314,7 +353,10 @@ job_pump(struct job *job)
 	}
 	while (job->state == JOB_RUNNING && job->next < job->count &&
 	       job->in_flight < job->parallel && left > 0) {
-		send_one(job, job->next++);
+		if (job->template != NULL)
+			apply_to(job, job->next++);
+		else
+			send_one(job, job->next++);
 		left--;
 	}
 	if (left < SENDS_A_TURN)
@@ -383,15 +425,18 @@ job_free(struct job *job)
 
 	while ((flight = LIST_FIRST(&job->flights)) != NULL) {
 		LIST_REMOVE(flight, link);
+		apply_cancel(flight);
 		free(flight);
 	}
 	for (uint32_t i = 0; i < job->count; i++) {
 		free(job->targets[i].station_id);
 		free(job->targets[i].status);
 		free(job->targets[i].detail);
+		free(job->targets[i].keys);
 	}
 	free(job->targets);
 	free(job->action);
+	free(job->template);
 	free(job->requester);
 	free(job->select);
 	free(job->after);
@@ -424,13 +469,17 @@ job_new(struct jobs *jobs, const struct ocppd_request *request)
 	struct json_object *body = ocppd_request_body(request);
 	struct json_object *payload = ocppd_json_get(body, "payload");
 	const char *checks = ocppd_json_get_str(body, "checks");
+	const char *action = ocppd_json_get_str(body, "action");
+	const char *template = ocppd_json_get_str(body, "template");
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (job == NULL)
 		return NULL;
 	LIST_INIT(&job->flights);
 	job->jobs = jobs;
-	job->action = strdup(ocppd_json_get_str(body, "action"));
+	job->action = action == NULL ? NULL : strdup(action);
+	job->template = template == NULL ? NULL : strdup(template);
+	job->is_dry_run = ocppd_json_get_bool(body, "dryRun", 0) != 0;
 	job->requester = strdup(ocppd_request_user(request));
 	job->role = ocppd_request_role(request);
 	job->payload = payload == NULL ? json_object_new_object() : json_object_get(payload);
@@ -438,8 +487,9 @@ job_new(struct jobs *jobs, const struct ocppd_request *request)
 	job->parallel = (uint32_t)ocppd_json_get_int(body, "parallel", PARALLEL_DEFAULT);
 	job->is_strict = checks != NULL && strcmp(checks, "strict") == 0;
 	job->created_us = ocppd_now_us(jobs->api->host);
-	if (job->action == NULL || job->requester == NULL || job->payload == NULL ||
-	    store_id(job->id, JOB_ID_DIGITS) < 0) {
+	if ((action != NULL && job->action == NULL) ||
+	    (template != NULL && job->template == NULL) || job->requester == NULL ||
+	    job->payload == NULL || store_id(job->id, JOB_ID_DIGITS) < 0) {
 		job_free(job);
 		return NULL;
 	}
@@ -478,8 +528,20 @@ job_fill(struct job *job, struct json_object *body, struct problem *problem)
 {
 	struct ocppd_host *host = job->jobs->api->host;
 	struct ocppd_error err = { 0 };
+	uint32_t status;
 	int r;
 
+	if ((job->action == NULL) == (job->template == NULL))
+		return problem_set(problem, 400, "invalid-body", "give either action or template");
+	if (job->template != NULL) {
+		if (ocppd_json_get(body, "payload") != NULL)
+			return problem_set(problem, 400, "invalid-body",
+					   "payload: a template has none");
+		status = apply_check(job, problem);
+		return status != 0 ? status : job_stations(job, body, problem);
+	}
+	if (job->is_dry_run)
+		return problem_set(problem, 400, "invalid-body", "dryRun: of a template only");
 	if (!json_object_is_type(job->payload, json_type_object))
 		return problem_set(problem, 400, "invalid-body", "payload: is not an object");
 	r = command_check(host, job->action, job->payload, &err);

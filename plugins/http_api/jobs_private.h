@@ -10,7 +10,7 @@
 #include "jobs.h"
 #include "problem.h"
 
-/* Between jobs.c (sending, routes) and select.c (which stations). */
+/* Between jobs.c (sending, routes), select.c (which stations) and apply.c (templates). */
 
 struct json_object;
 struct ocppd_request;
@@ -43,6 +43,7 @@ struct target {
 	char *station_id;
 	char *status; /* the response's, or NULL */
 	char *detail; /* the response, or what went wrong; NULL */
+	char *keys;   /* of a template: what was not as wanted, a JSON array; NULL */
 	uint16_t state;
 	uint16_t code; /* HTTP status of the single command; 0: not yet */
 };
@@ -51,6 +52,7 @@ struct target {
 struct flight {
 	LIST_ENTRY(flight) link;
 	struct job *job;
+	struct ocppd_request *request; /* of a template: to ourselves, under way */
 	uint32_t index;
 };
 
@@ -59,7 +61,8 @@ struct job {
 	struct jobs *jobs;
 	enum job_state state;
 	char id[JOB_ID_DIGITS + 1];
-	char *action;
+	char *action;   /* NULL: it is about a template */
+	char *template; /* a stored configuration template, or NULL */
 	char *requester;
 	char *select; /* the query of GET /v1/stations, without paging; NULL: none */
 	struct json_object *payload;
@@ -75,8 +78,11 @@ struct job {
 	int64_t timeout_s;
 	int64_t created_us;
 	int64_t ended_us;
+	size_t keys_bytes;
 	bool is_strict;
-	bool has_news; /* for the next progress event */
+	bool is_dry_run; /* stations are compared with the template, not brought to it */
+	bool is_cut;     /* there was no room for the keys of all stations */
+	bool has_news;   /* for the next progress event */
 	/* select.c */
 	struct ocppd_request *page; /* a request to ourselves, under way */
 	char *after;
@@ -99,6 +105,18 @@ struct jobs {
 int job_add(struct job *job, const char *station_id);
 /* The selection is over: on with it, or failed with job->problem. */
 void job_selected(struct job *job, bool is_failed);
+
+/* A cut copy of both texts, which may be NULL. */
+void job_target_text(struct target *target, const char *status, const char *detail);
+/* A station's result is there; takes flight. */
+void job_flight_end(struct flight *flight, enum target_state state, uint32_t code);
+
+/* apply.c */
+/* 0, or the status in problem: nobody has such templates. */
+uint32_t apply_check(struct job *job, struct problem *problem);
+/* Asks for one station; ends in job_flight_end, maybe before this returns. */
+void apply_one(struct flight *flight);
+void apply_cancel(struct flight *flight);
 
 /* select.c */
 /* Makes job->select of `name=value` texts; 0, or the status in problem. */

@@ -230,8 +230,16 @@ static const struct ocppd_field frames_fields[] = {
 };
 
 static const struct ocppd_field job_body[] = {
-	{ .name = "action", .type = OCPPD_T_STRING, .flags = OCPPD_REQUIRED, .max = WORD_MAX },
+	{ .name = "action", .type = OCPPD_T_STRING, .max = WORD_MAX, .doc = "or template" },
 	{ .name = "payload", .type = OCPPD_T_ANY, .doc = "the OCPP request, an object" },
+	{ .name = "template",
+	  .type = OCPPD_T_STRING,
+	  .min = 1,
+	  .max = 50,
+	  .doc = "a stored configuration template that the stations are brought to" },
+	{ .name = "dryRun",
+	  .type = OCPPD_T_BOOLEAN,
+	  .doc = "only tell what is not as the template wants it, by what was last read" },
 	{ .name = "stations",
 	  .type = OCPPD_T_STRING,
 	  .flags = OCPPD_LIST | OCPPD_NONEMPTY,
@@ -275,7 +283,12 @@ static const struct ocppd_field job_fields[] = {
 	  .type = OCPPD_T_STRING,
 	  .flags = OCPPD_REQUIRED,
 	  .doc = "selecting, running, finished, cancelled or failed" },
-	{ .name = "action", .type = OCPPD_T_STRING, .flags = OCPPD_REQUIRED },
+	{ .name = "action", .type = OCPPD_T_STRING },
+	{ .name = "template", .type = OCPPD_T_STRING },
+	{ .name = "dryRun", .type = OCPPD_T_BOOLEAN },
+	{ .name = "keysCut",
+	  .type = OCPPD_T_BOOLEAN,
+	  .doc = "there was no room for the keys of all stations" },
 	{ .name = "requester", .type = OCPPD_T_STRING, .flags = OCPPD_REQUIRED },
 	{ .name = "createdAt", .type = OCPPD_T_TIMESTAMP, .flags = OCPPD_REQUIRED },
 	{ .name = "endedAt", .type = OCPPD_T_TIMESTAMP },
@@ -406,8 +419,18 @@ static const struct ocppd_command job_commands[] = {
 	  .args = "action payload.*",
 	  .columns = "stationId,result,status,code,detail",
 	  .help = "Send an OCPP request to the stations named" },
+	{ .words = "templates apply --select",
+	  .args = "template",
+	  .columns = "stationId,result,status,code,detail",
+	  .help = "Bring the stations that a filter selects to a configuration template; with "
+		  "--dry-run only compare them" },
+	{ .words = "templates apply --stations",
+	  .args = "template",
+	  .columns = "stationId,result,status,code,detail",
+	  .help = "Bring the stations named to a configuration template; with --dry-run only "
+		  "compare them" },
 };
-#define JOB_COLUMNS "jobId,state,action,total,done,createdAt,endedAt,requester"
+#define JOB_COLUMNS "jobId,state,action,template,total,done,createdAt,endedAt,requester"
 static const struct ocppd_command jobs_commands[] = {
 	{ .words = "jobs", .columns = JOB_COLUMNS, .help = "Commands to many stations" },
 };
@@ -533,7 +556,8 @@ const struct ocppd_route api_routes[] = {
 	  .role = OCPPD_ROLE_OPERATOR,
 	  .req = OCPPD_TABLE(job_body),
 	  .commands = OCPPD_TABLE(job_commands),
-	  .summary = "Send an OCPP request to many stations; answers 202 with the job that does it",
+	  .summary = "Send an OCPP request to many stations, or bring them to a configuration "
+		     "template; answers 202 with the job that does it",
 	  .on_request = jobs_post },
 	{ .method = "GET",
 	  .path = "/v1/commands",

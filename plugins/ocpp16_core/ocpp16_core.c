@@ -185,6 +185,7 @@ OCPPD_PLUGIN = {
 	.options = OCPPD_TABLE(options),
 	.actions = { core16_actions, CORE16_ACTIONS, sizeof(core16_actions[0]) },
 	.topics = OCPPD_TABLE(topics),
+	.routes = { core16_routes, CORE16_ROUTES, sizeof(core16_routes[0]) },
 	.vocabulary = { core16_words, CORE16_WORDS, sizeof(core16_words[0]) },
 	.init = init,
 	.start = start,

@@ -16,9 +16,10 @@
 /*
  * The module's state and the seams between its files: boot.c (BootNotification, Heartbeat,
  * StatusNotification), charging.c (Authorize, transactions, readings), data.c (DataTransfer),
- * remote.c and intents.c (remote starts and stops), keys.c (GetConfiguration), commands.c (what
- * else goes to the station), schema.c (field tables, actions, vocabulary), translate.c (members
- * into the neutral services' terms), ocpp16_core.c (life).
+ * remote.c and intents.c (remote starts and stops), keys.c (GetConfiguration), apply.c (stored
+ * configuration templates), commands.c (what else goes to the station), schema.c (field tables,
+ * actions, vocabulary), translate.c (members into the neutral services' terms), ocpp16_core.c
+ * (life).
  */
 struct core_conf {
 	int64_t heartbeat_interval_s;
@@ -112,6 +113,10 @@ bool intent_expects(struct core16 *ctx, struct ocppd_station *station, const cha
 void intent_started(struct core16 *ctx, struct ocppd_station *station, const char *tag,
 		    const struct intent_start *start);
 void intents_free(struct core16_slot *slot);
+
+/* apply.c */
+extern const struct ocppd_route core16_routes[];
+#define CORE16_ROUTES 1
 
 /* commands.c, keys.c, data.c */
 /* True, once, for a boot after a Reset of ours. */

@@ -738,4 +738,5 @@ const struct ocppd_stations_ops stations_ops = {
 	.availability = ops_availability,
 	.password = ops_password,
 	.label = ops_label,
+	.configuration_diff = ops_configuration_diff,
 };

@@ -18,8 +18,9 @@
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
  * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
- * change.c (PUT and DELETE), password.c (its change), wishes.c (requested availability), unknown.c
- * (who was turned away), tables.c (SQL and routes), stations.c (life).
+ * change.c (PUT and DELETE), templates.c and diff.c (wanted configuration), password.c (its
+ * change), wishes.c (requested availability), unknown.c (who was turned away), tables.c (SQL and
+ * routes), stations.c (life).
  */
 struct station_conf { /* an element of the option `stations` */
 	const struct ocppd_node *id;
@@ -202,13 +203,17 @@ enum {
 	STATEMENT_KEY_TRIM,
 	STATEMENT_WISH,
 	STATEMENT_WISH_SETTLED,
+	STATEMENT_TEMPLATE_GET,
+	STATEMENT_TEMPLATE_LIST,
+	STATEMENT_TEMPLATE_PUT,
+	STATEMENT_TEMPLATE_DELETE,
 	STATEMENT_COUNT,
 };
 extern const struct ocppd_statement stations_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration stations_migrations[];
-#define STATIONS_MIGRATIONS 2
+#define STATIONS_MIGRATIONS 3
 extern const struct ocppd_route stations_routes[];
-#define STATIONS_ROUTES 8
+#define STATIONS_ROUTES 13
 extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
 
 /* stations.c */
@@ -338,6 +343,30 @@ int keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_f
 
 /* diff.c */
 void routes_diff(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+int ops_configuration_diff(void *self, struct ocppd_host *host, struct ocppd_station *station,
+			   const char *template, ocppd_key_diff_fn *fn, void *arg);
+
+/* templates.c */
+#define TEMPLATES_MAX 1000
+#define TEMPLATE_KEYS_MAX 500
+#define TEMPLATE_NAME_MAX 50 /* of a template, and of a key: CiString50 */
+#define TEMPLATE_VALUE_MAX 500
+enum template_column {
+	TEMPLATE_NAME,
+	TEMPLATE_DESCRIPTION,
+	TEMPLATE_KEYS,
+	TEMPLATE_CHANGED,
+	TEMPLATE_CHANGED_BY,
+};
+/* OCPPD_EINVAL; OCPPD_EREFUSED: a secret in one that is kept. */
+int template_check(struct json_object *wanted, bool is_kept, struct ocppd_error *err);
+/* Name and value of what a row of TEMPLATE_GET wants; NULL: out of memory. */
+struct json_object *template_keys(const struct ocppd_value *row);
+void templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void templates_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+void templates_import(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 /* routes.c, change.c */
 void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

@@ -48,9 +48,17 @@ static const char *const migration_2[] = {
 	NULL,
 };
 
+/* Keys: a JSON object of texts, in the operator's order. */
+static const char *const migration_3[] = {
+	"CREATE TABLE stations_template (name TEXT NOT NULL PRIMARY KEY, description TEXT, "
+	"configuration TEXT NOT NULL, changed_us BIGINT NOT NULL, changed_by TEXT NOT NULL)",
+	NULL,
+};
+
 const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 	{ 1, 0, "stations, their state and connectors", migration_1 },
 	{ 2, 0, "requested availability", migration_2 },
+	{ 3, 0, "configuration templates", migration_3 },
 };
 
 #define RECORD                                                                                     \
@@ -68,6 +76,7 @@ const struct ocppd_migration stations_migrations[STATIONS_MIGRATIONS] = {
 #define CONNECTOR                                                                                  \
 	"station_id, evse, connector, status, error_code, time_us, received_us, raw_status, "      \
 	"raw_error_code, info, vendor_id, vendor_error_code"
+#define TEMPLATE "name, description, configuration, changed_us, changed_by"
 #define CONNECTOR_VALUES "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
 
 const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
@@ -201,6 +210,26 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 	[STATEMENT_WISH_SETTLED] = { "settle availability",
 				     "UPDATE stations_availability SET is_pending = 0 WHERE "
 				     "station_id = $1 AND evse = $2 AND connector = $3" },
+	[STATEMENT_TEMPLATE_GET] = { "template",
+				     "SELECT " TEMPLATE " FROM stations_template WHERE name = $1",
+				     OCPPD_STATEMENT_READ },
+	[STATEMENT_TEMPLATE_LIST] = { "templates",
+				      "SELECT " TEMPLATE " FROM stations_template WHERE name > $1 "
+				      "ORDER BY name LIMIT $2",
+				      OCPPD_STATEMENT_READ },
+	/* A new one only while there is room. */
+	[STATEMENT_TEMPLATE_PUT] = { "put template",
+				     "INSERT INTO stations_template (" TEMPLATE ") "
+				     "SELECT $1, $2, $3, $4, $5 WHERE "
+				     "(SELECT COUNT(*) FROM stations_template WHERE name <> $1) "
+				     "< $6 ON CONFLICT (name) DO UPDATE SET "
+				     "description = excluded.description, "
+				     "configuration = excluded.configuration, "
+				     "changed_us = excluded.changed_us, "
+				     "changed_by = excluded.changed_by RETURNING name" },
+	[STATEMENT_TEMPLATE_DELETE] = { "delete template",
+					"DELETE FROM stations_template WHERE name = $1 "
+					"RETURNING name" },
 };
 
 /* ---- Routes ------------------------------------------------------------------------------------
@@ -327,7 +356,9 @@ static const struct ocppd_field unknown_fields[] = {
 };
 
 static const struct ocppd_field diff_body[] = {
-	{ "wanted", OCPPD_T_ANY, OCPPD_REQUIRED, .doc = "an object: key and value" },
+	{ "wanted", OCPPD_T_ANY, .doc = "an object: key and value" },
+	{ "template", OCPPD_T_STRING, .max = TEMPLATE_NAME_MAX,
+	  .doc = "the name of a stored one instead" },
 };
 static const struct ocppd_field diff_item_fields[] = {
 	{ "key", OCPPD_T_STRING, OCPPD_REQUIRED },
@@ -344,12 +375,60 @@ static const struct ocppd_field diff_fields[] = {
 	{ "deviations", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 };
 
+static const struct ocppd_field template_body[] = {
+	{ "configuration", OCPPD_T_ANY, OCPPD_REQUIRED,
+	  .doc = "an object: key and value; replaces what the template had" },
+	{ "description", OCPPD_T_STRING, .max = 500 },
+};
+static const struct ocppd_field import_body[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED, .max = OCPPD_STATION_ID_MAX },
+	{ "keys", OCPPD_T_STRING, OCPPD_LIST | OCPPD_NONEMPTY, .max = TEMPLATE_NAME_MAX,
+	  .max_items = TEMPLATE_KEYS_MAX, .doc = "only these; all that can be changed" },
+	{ "description", OCPPD_T_STRING, .max = 500 },
+};
+static const struct ocppd_field template_fields[] = {
+	{ "template", OCPPD_T_STRING, OCPPD_REQUIRED, .doc = "its name" },
+	{ "description", OCPPD_T_STRING },
+	{ "keys", OCPPD_T_INTEGER, OCPPD_REQUIRED, .doc = "how many" },
+	{ "configuration", OCPPD_T_ANY, .doc = "key and value; not in lists" },
+	{ "changed", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
+	{ "changedBy", OCPPD_T_STRING, OCPPD_REQUIRED },
+};
+static const struct ocppd_field templates_query[] = {
+	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "items in a page, default 100" },
+	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
+};
+static const struct ocppd_field templates_fields[] = {
+	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
+	  .fields = OCPPD_TABLE(template_fields) },
+	{ "next", OCPPD_T_STRING },
+};
+
+static const struct ocppd_command templates_commands[] = {
+	{ "templates", "limit after", "template,keys,changed,changedBy,description",
+	  "List the configuration templates" },
+};
+static const struct ocppd_command template_get_commands[] = {
+	{ "templates show", "template", NULL, "Show a configuration template" },
+};
+static const struct ocppd_command template_put_commands[] = {
+	{ "templates set", "template configuration.*", "template,keys,changed,changedBy",
+	  "Store KEY=VALUE as a configuration template; replaces what it had" },
+};
+static const struct ocppd_command template_delete_commands[] = {
+	{ "templates delete", "template", NULL, "Forget a configuration template" },
+};
+static const struct ocppd_command import_commands[] = {
+	{ "templates import", "template stationId keys", "template,keys,changed,changedBy",
+	  "Make a configuration template of a station's keys as last read" },
+};
 static const struct ocppd_command adopt_commands[] = {
 	{ "stations adopt", "stationId *", NULL, "Provision a station that was turned away" },
 };
 static const struct ocppd_command diff_commands[] = {
 	{ "stations diff", "stationId wanted.*", "key,state,wanted,value,readonly,readAt",
-	  "Compare its configuration keys, as last read, with KEY=VALUE as wanted" },
+	  "Compare its configuration keys, as last read, with KEY=VALUE as wanted, or with "
+	  "--template NAME" },
 };
 static const struct ocppd_command list_commands[] = {
 	{ "stations", "limit after",
@@ -406,4 +485,24 @@ const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
 	  .commands = OCPPD_TABLE(diff_commands),
 	  .summary = "What a template wants, beside the configuration keys as last read",
 	  .on_request = routes_diff },
+	{ "GET", "/v1/configuration-templates", OCPPD_ROLE_VIEWER,
+	  .query = OCPPD_TABLE(templates_query), .res = OCPPD_TABLE(templates_fields),
+	  .commands = OCPPD_TABLE(templates_commands),
+	  .summary = "Configuration templates, in order of name", .on_request = templates_list },
+	{ "GET", "/v1/configuration-templates/{template}", OCPPD_ROLE_VIEWER,
+	  .res = OCPPD_TABLE(template_fields), .commands = OCPPD_TABLE(template_get_commands),
+	  .summary = "One configuration template", .on_request = templates_get },
+	{ "PUT", "/v1/configuration-templates/{template}", OCPPD_ROLE_OPERATOR,
+	  .req = OCPPD_TABLE(template_body), .res = OCPPD_TABLE(template_fields),
+	  .commands = OCPPD_TABLE(template_put_commands),
+	  .summary = "Store a configuration template, or replace it", .on_request = templates_put },
+	{ "DELETE", "/v1/configuration-templates/{template}", OCPPD_ROLE_OPERATOR,
+	  .commands = OCPPD_TABLE(template_delete_commands),
+	  .summary = "Forget a configuration template", .on_request = templates_delete },
+	{ "POST", "/v1/configuration-templates/{template}/import", OCPPD_ROLE_OPERATOR,
+	  .req = OCPPD_TABLE(import_body), .res = OCPPD_TABLE(template_fields),
+	  .commands = OCPPD_TABLE(import_commands),
+	  .summary = "Make a configuration template of a station's keys as last read, or replace "
+		     "it; readonly ones and secrets are left out",
+	  .on_request = templates_import },
 };

@@ -442,7 +442,14 @@ AT(ocppd_stations_ops, key_find, 48);
 AT(ocppd_stations_ops, availability, 56);
 AT(ocppd_stations_ops, password, 64);
 AT(ocppd_stations_ops, label, 72);
-LEAST(ocppd_stations_ops, 80);
+AT(ocppd_stations_ops, configuration_diff, 80);
+LEAST(ocppd_stations_ops, 88);
+
+AT(ocppd_key_diff, name, 0);
+AT(ocppd_key_diff, wanted, 8);
+AT(ocppd_key_diff, state, 16);
+AT(ocppd_key_diff, is_readonly, 20);
+LEAST(ocppd_key_diff, 24);
 
 AT(ocppd_availability, struct_size, 0);
 AT(ocppd_availability, is_operative, 4);

@@ -84,6 +84,21 @@ struct ocppd_station_key {
 typedef void ocppd_key_fn(struct ocppd_host *host, int result, const struct ocppd_station_key *key,
 			  void *arg);
 
+/* A key that a configuration template wants, beside what was last read of the station. */
+#define OCPPD_KEY_SAME 1
+#define OCPPD_KEY_DIFFERENT 2
+#define OCPPD_KEY_UNKNOWN 3 /* the station said that it does not know it */
+#define OCPPD_KEY_UNREAD 4  /* nobody asked yet */
+struct ocppd_key_diff {
+	const char *name;
+	const char *wanted;
+	uint32_t state;       /* OCPPD_KEY_* */
+	uint32_t is_readonly; /* 1: it said that it cannot be changed */
+};
+/* items are borrowed until the return; NULL, 0 with a negative result. */
+typedef void ocppd_key_diff_fn(struct ocppd_host *host, int result,
+			       const struct ocppd_key_diff *items, uint32_t count, void *arg);
+
 /* What an operator asked for by a change of availability, and the station agreed to. */
 struct ocppd_availability {
 	uint32_t struct_size;
@@ -175,6 +190,14 @@ struct ocppd_stations_ops {
 	 * no such label; OCPPD_ESPACE it does not fit. */
 	int (*label)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 		     const char *name, char *ret_value, uint32_t size);
+
+	/*
+	 * The keys that a stored template wants of a station, in the template's order. Never
+	 * returns 0; fn's result is OCPPD_ENOENT where there is no template of that name.
+	 */
+	int (*configuration_diff)(void *self, struct ocppd_host *host,
+				  struct ocppd_station *station, const char *template_name,
+				  ocppd_key_diff_fn *fn, void *arg);
 };
 
 OCPPD_END_DECLS

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * Configuration templates: named sets of configuration keys as an operator wants them. Kept and
+ * shown here, compared in diff.c; whoever speaks a station's protocol brings it there. No key that
+ * is a station's own secret stands in one.
+ */
+#include "stations.h"
+
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LIST_DEFAULT 100
+
+struct work {
+	struct stations *ctx;
+	struct ocppd_request *request;
+	int64_t limit; /* listing */
+};
+
+static struct work *
+work_new(struct stations *ctx, struct ocppd_request *request)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL) {
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	work->ctx = ctx;
+	work->request = request;
+	ctx->outstanding++;
+	return work;
+}
+
+static void
+work_end(struct work *work)
+{
+	struct stations *ctx = work->ctx;
+
+	free(work);
+	stations_done(ctx);
+}
+
+static void
+work_fail(struct work *work, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(work->ctx->host, work->request, result, err);
+	work_end(work);
+}
+
+static void
+work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
+	   ocppd_rows_fn *fn)
+{
+	struct stations *ctx = work->ctx;
+	uint32_t rows = statement == STATEMENT_KEYS ? KEYS_MAX : (uint32_t)work->limit + 1;
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count, rows,
+				    fn, work);
+
+	if (r < 0)
+		work_fail(work, r, NULL);
+}
+
+static void
+say_unknown(struct ocppd_host *host, struct ocppd_request *request)
+{
+	ocppd_request_problem(host, request, 404, "unknown-template",
+			      "There is no configuration template of that name");
+}
+
+/* ---- What may stand in one --------------------------------------------------------------------
+ */
+
+static bool
+is_secret(const char *name)
+{
+	return strcasecmp(name, "AuthorizationKey") == 0;
+}
+
+/* The member as the text that stations take; NULL: it is none. Borrowed from value. */
+static const char *
+text_of(struct json_object *value)
+{
+	switch (json_object_get_type(value)) {
+	case json_type_string:
+	case json_type_int:
+	case json_type_double:
+	case json_type_boolean:
+		return json_object_get_string(value);
+	case json_type_null:
+	case json_type_array:
+	case json_type_object:
+		break;
+	}
+	return NULL;
+}
+
+static bool
+has_twin(struct json_object *wanted, const char *name)
+{
+	json_object_object_foreach (wanted, other, value) {
+		(void)value;
+		if (other != name && strcasecmp(other, name) == 0 && strcmp(other, name) != 0)
+			return true;
+	}
+	return false;
+}
+
+int
+template_check(struct json_object *wanted, bool is_kept, struct ocppd_error *err)
+{
+	if (!json_object_is_type(wanted, json_type_object))
+		return ocppd_error_set(err, OCPPD_EINVAL, "not an object of keys and values");
+	if (json_object_object_length(wanted) > TEMPLATE_KEYS_MAX)
+		return ocppd_error_set(err, OCPPD_EINVAL, "more than %d keys", TEMPLATE_KEYS_MAX);
+	json_object_object_foreach (wanted, name, value) {
+		const char *text = text_of(value);
+
+		if (name[0] == '\0' || strlen(name) > TEMPLATE_NAME_MAX)
+			return ocppd_error_set(err, OCPPD_EINVAL,
+					       "the name of a key has 1 to %d characters",
+					       TEMPLATE_NAME_MAX);
+		if (text == NULL || strlen(text) > TEMPLATE_VALUE_MAX)
+			return ocppd_error_set(err, OCPPD_EINVAL,
+					       "%s: not a text, a number or a truth value of at "
+					       "most %d characters",
+					       name, TEMPLATE_VALUE_MAX);
+		if (has_twin(wanted, name))
+			return ocppd_error_set(err, OCPPD_EINVAL,
+					       "%s: there twice, names are compared without regard "
+					       "to case",
+					       name);
+		if (is_kept && is_secret(name))
+			return ocppd_error_set(err, OCPPD_EREFUSED,
+					       "%s: each station has a secret of its own", name);
+	}
+	return 0;
+}
+
+/* All values as texts. NULL: out of memory. */
+static struct json_object *
+texts_of(struct json_object *wanted)
+{
+	struct json_object *texts = json_object_new_object();
+
+	json_object_object_foreach (wanted, name, value) {
+		if (texts == NULL || ocppd_json_add_str(texts, name, text_of(value)) < 0) {
+			json_object_put(texts);
+			return NULL;
+		}
+	}
+	return texts;
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------
+ */
+
+static struct json_object *
+text_json(const struct ocppd_value *value)
+{
+	return value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX
+		       ? json_object_new_string_len(value->data, (int)value->len)
+		       : NULL;
+}
+
+struct json_object *
+template_keys(const struct ocppd_value *row)
+{
+	char *text = row[TEMPLATE_KEYS].type == OCPPD_VALUE_TEXT
+			     ? strndup(row[TEMPLATE_KEYS].data, row[TEMPLATE_KEYS].len)
+			     : NULL;
+	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
+
+	free(text);
+	return json;
+}
+
+static struct json_object *
+template_json(const struct ocppd_value *row, bool is_whole)
+{
+	struct json_object *body = json_object_new_object();
+	struct json_object *keys = template_keys(row);
+
+	ocppd_json_add(body, "template", text_json(&row[TEMPLATE_NAME]));
+	if (row[TEMPLATE_DESCRIPTION].type == OCPPD_VALUE_TEXT)
+		ocppd_json_add(body, "description", text_json(&row[TEMPLATE_DESCRIPTION]));
+	ocppd_json_add_int(body, "keys", keys == NULL ? 0 : json_object_object_length(keys));
+	if (is_whole && keys != NULL)
+		ocppd_json_add(body, "configuration", json_object_get(keys));
+	ocppd_json_add_time(body, "changed", row[TEMPLATE_CHANGED].number);
+	ocppd_json_add(body, "changedBy", text_json(&row[TEMPLATE_CHANGED_BY]));
+	json_object_put(keys);
+	return body;
+}
+
+static void
+on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0)
+		say_unknown(host, work->request);
+	else
+		ocppd_request_reply(host, work->request, 200, template_json(rows->values, true));
+	work_end(work);
+}
+
+static void
+read_one(struct work *work)
+{
+	const struct ocppd_value name =
+		ocppd_value_str(ocppd_request_param(work->request, "template"));
+
+	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+}
+
+void
+templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_new(ctx, request);
+
+	(void)host;
+	if (work != NULL)
+		read_one(work);
+}
+
+static void
+on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *body;
+	struct json_object *items;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	body = json_object_new_object();
+	items = json_object_new_array();
+	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+		json_object_array_add(
+			items, template_json(rows->values + (size_t)i * rows->columns, false));
+	ocppd_json_add(body, "items", items);
+	if (rows->count > work->limit)
+		ocppd_json_add(body, "next",
+			       text_json(&rows->values[(size_t)(work->limit - 1) * rows->columns +
+						       TEMPLATE_NAME]));
+	ocppd_request_reply(host, work->request, 200, body);
+	work_end(work);
+}
+
+void
+templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const char *after = ocppd_request_query(request, "after");
+	struct work *work = work_new(ctx, request);
+
+	(void)host;
+	if (work == NULL)
+		return;
+	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+
+	const struct ocppd_value values[] = {
+		ocppd_value_str(after == NULL ? "" : after),
+		ocppd_value_int(work->limit + 1),
+	};
+
+	work_query(work, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------
+ */
+
+/* The unit expects a row: none came where a change was not possible. */
+static void
+work_write(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
+	   ocppd_unit_fn *fn)
+{
+	struct stations *ctx = work->ctx;
+	struct ocppd_unit *unit = NULL;
+	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, statement, values, count,
+					   OCPPD_UNIT_EXPECT_ROW);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		work_fail(work, r, NULL);
+		return;
+	}
+	ctx->storage->unit_commit(unit, fn, work);
+}
+
+static void
+on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+       const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	(void)rows;
+	(void)count;
+	if (result == OCPPD_ECONFLICT) {
+		ocppd_request_problem(host, work->request, 409, "too-many-templates",
+				      "There are %d configuration templates already",
+				      TEMPLATES_MAX);
+		work_end(work);
+	} else if (result < 0) {
+		work_fail(work, result, err);
+	} else {
+		read_one(work);
+	}
+}
+
+static void
+store(struct work *work, struct json_object *texts)
+{
+	struct ocppd_request *request = work->request;
+	struct json_object *body = ocppd_request_body(request);
+	size_t len = 0;
+	const char *text = json_object_to_json_string_length(texts, JSON_C_TO_STRING_PLAIN, &len);
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_request_param(request, "template")),
+		ocppd_value_str(ocppd_json_get_str(body, "description")),
+		ocppd_value_text(text, len),
+		ocppd_value_int(ocppd_now_us(work->ctx->host)),
+		ocppd_value_str(ocppd_request_user(request)),
+		ocppd_value_int(TEMPLATES_MAX),
+	};
+
+	work_write(work, STATEMENT_TEMPLATE_PUT, values, sizeof(values) / sizeof(values[0]),
+		   on_put);
+}
+
+static bool
+is_named(struct ocppd_host *host, struct ocppd_request *request)
+{
+	if (strlen(ocppd_request_param(request, "template")) <= TEMPLATE_NAME_MAX)
+		return true;
+	ocppd_request_problem(host, request, 400, "bad-name", "A name has 1 to %d characters",
+			      TEMPLATE_NAME_MAX);
+	return false;
+}
+
+void
+templates_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct json_object *wanted = ocppd_json_get(ocppd_request_body(request), "configuration");
+	struct ocppd_error err = { 0 };
+	struct json_object *texts;
+	struct work *work;
+	int r;
+
+	if (!is_named(host, request))
+		return;
+	r = template_check(wanted, true, &err);
+	if (r < 0) {
+		ocppd_request_problem(host, request, r == OCPPD_EREFUSED ? 422 : 400,
+				      r == OCPPD_EREFUSED ? "refused" : "invalid-body",
+				      "configuration: %s", err.text);
+		return;
+	}
+	texts = texts_of(wanted);
+	if (texts == NULL) {
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work != NULL)
+		store(work, texts);
+	json_object_put(texts);
+}
+
+static void
+on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	(void)rows;
+	(void)count;
+	if (result == OCPPD_ECONFLICT) {
+		say_unknown(host, work->request);
+		work_end(work);
+		return;
+	}
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	ocppd_request_reply(host, work->request, 200, NULL);
+	work_end(work);
+}
+
+void
+templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_new(ctx, request);
+	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(request, "template"));
+
+	(void)host;
+	if (work != NULL)
+		work_write(work, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+}
+
+/* ---- From a station's keys --------------------------------------------------------------------
+ */
+
+static bool
+is_asked_for(struct json_object *names, const char *name)
+{
+	if (names == NULL)
+		return true;
+	for (size_t i = 0; i < json_object_array_length(names); i++) {
+		if (strcasecmp(json_object_get_string(json_object_array_get_idx(names, i)), name) ==
+		    0)
+			return true;
+	}
+	return false;
+}
+
+/* What can be changed, has a value and is no secret. */
+static int
+take_key(struct json_object *texts, struct json_object *names, const struct ocppd_value *row)
+{
+	char name[TEMPLATE_NAME_MAX + 1];
+	char value[TEMPLATE_VALUE_MAX + 1];
+
+	if (row[1].type != OCPPD_VALUE_TEXT || row[2].number != 0 || row[3].number != 0 ||
+	    row[0].len >= sizeof(name) || row[1].len >= sizeof(value))
+		return 0;
+	copy_value(&row[0], name, sizeof(name));
+	copy_value(&row[1], value, sizeof(value));
+	if (is_secret(name) || !is_asked_for(names, name))
+		return 0;
+	return ocppd_json_add_str(texts, name, value);
+}
+
+static void
+on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *texts;
+	int r = result;
+
+	if (r < 0) {
+		work_fail(work, r, err);
+		return;
+	}
+	texts = json_object_new_object();
+	r = texts == NULL ? OCPPD_ENOMEM : 0;
+	for (uint32_t i = 0; r >= 0 && i < rows->count; i++)
+		r = take_key(texts, ocppd_json_get(body, "keys"),
+			     rows->values + (size_t)i * rows->columns);
+	if (r < 0) {
+		work_fail(work, r, NULL);
+	} else if (json_object_object_length(texts) == 0 ||
+		   json_object_object_length(texts) > TEMPLATE_KEYS_MAX) {
+		ocppd_request_problem(host, work->request, 409, "no-keys",
+				      "of that station %d keys were read that can be changed; a "
+				      "template has 1 to %d",
+				      json_object_object_length(texts), TEMPLATE_KEYS_MAX);
+		work_end(work);
+	} else {
+		store(work, texts);
+	}
+	json_object_put(texts);
+}
+
+static void
+read_keys(struct stations *ctx, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *body = ocppd_request_body(work->request);
+	const struct ocppd_value id = ocppd_value_str(ocppd_json_get_str(body, "stationId"));
+
+	(void)ctx;
+	work_query(work, STATEMENT_KEYS, &id, 1, on_keys);
+}
+
+void
+templates_import(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct stations *ctx = arg;
+	const char *station_id = ocppd_json_get_str(ocppd_request_body(request), "stationId");
+	struct ocppd_station *station = ocppd_station_find(host, station_id);
+	struct work *work;
+
+	if (!is_named(host, request))
+		return;
+	if (station == NULL || !stations_slot(ctx, station)->is_known) {
+		ocppd_request_problem(host, request, 404, "unknown-station",
+				      "There is no such station");
+		return;
+	}
+	work = work_new(ctx, request);
+	if (work != NULL && keys_await(ctx, station, read_keys, work) < 0)
+		work_fail(work, OCPPD_ENOMEM, NULL);
+}

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the ocppd authors
+"""Configuration templates: kept by name, made of a station's keys, compared with stations and
+brought to them, one or a selection, with a result for each key."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from harness import DEADLINE_S, Daemon, Station, run
+
+PATH = "/v1/configuration-templates"
+
+KEYS = {  # name: value, readonly
+    "HeartbeatInterval": ("300", False),
+    "MeterValueSampleInterval": ("60", False),
+    "WebSocketPingInterval": ("30", False),
+    "LocalPreAuthorize": ("true", False),
+    "NumberOfConnectors": ("2", True),
+    "AuthorizationKey": ("0123456789abcdef", False),
+}
+ANSWERS = {"HeartbeatInterval": "Accepted", "WebSocketPingInterval": "RebootRequired",
+           "LocalPreAuthorize": "Rejected", "Never": "NotSupported"}
+
+
+@pytest.fixture()
+def daemon(tmp_path):
+    with Daemon(tmp_path) as running:
+        yield running
+
+
+class Keys:
+    """The configuration of a station: what it has, and what it says to changes."""
+
+    def __init__(self, station, answers):
+        self.asked = []
+        self.answers = answers
+        station.on_call["GetConfiguration"] = self.get
+        station.on_call["ChangeConfiguration"] = self.change
+
+    def get(self, request):
+        del request
+        return {"configurationKey": [{"key": name, "value": value, "readonly": readonly}
+                                     for name, (value, readonly) in KEYS.items()],
+                "unknownKey": ["Missing"]}
+
+    def change(self, request):
+        self.asked.append((request["key"], request["value"]))
+        return {"status": self.answers.get(request["key"], "Accepted")}
+
+
+async def read(daemon, name):
+    status, body = await daemon.api_async(
+        "POST", f"/v1/stations/{name}/commands/GetConfiguration", {"key": [*KEYS, "Missing"]})
+    assert status == 200, body
+
+
+async def job_over(daemon, body):
+    status, job = await daemon.api_async("POST", "/v1/commands", body)
+    assert status == 202, job
+    end = time.monotonic() + DEADLINE_S
+    while job["state"] in ("selecting", "running"):
+        assert time.monotonic() < end, job
+        await asyncio.sleep(0.02)
+        job = (await daemon.api_async("GET", f"/v1/commands/{job['jobId']}"))[1]
+    status, results = await daemon.api_async("GET", f"/v1/commands/{job['jobId']}/results")
+    assert status == 200
+    return job, {item["stationId"]: item for item in results["items"]}
+
+
+def test_templates_are_made_listed_replaced_and_forgotten(daemon):
+    status, body = daemon.api("PUT", f"{PATH}/depot", {
+        "configuration": {"HeartbeatInterval": 60, "LocalPreAuthorize": True, "A": "x"},
+        "description": "all of the depot"})
+    assert status == 200, body
+    assert body["configuration"] == {
+        "HeartbeatInterval": "60", "LocalPreAuthorize": "true", "A": "x"}
+    assert (body["template"], body["keys"], body["description"]) == ("depot", 3, "all of the depot")
+    for name in ("a", "b", "c"):
+        assert daemon.api("PUT", f"{PATH}/{name}", {"configuration": {"K": name}})[0] == 200
+    status, first = daemon.api("GET", f"{PATH}?limit=3")
+    assert [item["template"] for item in first["items"]] == ["a", "b", "c"]
+    assert all("configuration" not in item for item in first["items"])
+    rest = daemon.api("GET", f"{PATH}?limit=3&after={first['next']}")[1]
+    assert [item["template"] for item in rest["items"]] == ["depot"] and "next" not in rest
+    assert daemon.api("PUT", f"{PATH}/depot", {"configuration": {"B": "1"}})[0] == 200
+    daemon.restart()
+    status, body = daemon.api("GET", f"{PATH}/depot")
+    assert (status, body["configuration"]) == (200, {"B": "1"})
+    assert "description" not in body
+    assert daemon.api("DELETE", f"{PATH}/depot")[0] in (200, 204)
+    for method in ("GET", "DELETE"):
+        assert daemon.api(method, f"{PATH}/depot")[0] == 404
+
+
+BAD = [
+    ("no object", {"configuration": ["A"]}, 400),
+    ("no value", {"configuration": {"A": None}}, 400),
+    ("nested", {"configuration": {"A": {"B": 1}}}, 400),
+    ("twice", {"configuration": {"Key": "1", "kEY": "2"}}, 400),
+    ("name too long", {"configuration": {"A" * 51: "1"}}, 400),
+    ("value too long", {"configuration": {"A": "1" * 501}}, 400),
+    ("too many", {"configuration": {f"K{i}": "1" for i in range(501)}}, 400),
+    ("a secret", {"configuration": {"authorizationKEY": "0123456789abcdef"}}, 422),
+]
+
+
+@pytest.mark.parametrize("label,body,status", BAD, ids=[row[0] for row in BAD])
+def test_what_may_stand_in_one(daemon, label, body, status):
+    got, answer = daemon.api("PUT", f"{PATH}/bad", body)
+    assert got == status, (label, answer)
+    assert daemon.api("GET", PATH)[1]["items"] == []
+    long = {"A" * 50: "1" * 500, **{f"K{i}": "1" for i in range(499)}}
+    assert daemon.api("PUT", f"{PATH}/good", {"configuration": long})[0] == 200
+    assert daemon.api("PUT", f"{PATH}/{'n' * 51}", {"configuration": {}})[0] == 400
+
+
+def test_a_template_of_what_a_station_has(daemon):
+    async def go():
+        async with Station.connect(daemon) as station:
+            Keys(station, ANSWERS)
+            empty = await daemon.api_async("POST", f"{PATH}/t/import", {"stationId": "CP-1"})
+            assert empty[0] == 409
+            await read(daemon, "CP-1")
+            return [await daemon.api_async("POST", f"{PATH}/t/import", body) for body in (
+                {"stationId": "CP-1"},
+                {"stationId": "CP-1", "keys": ["heartbeatinterval", "NumberOfConnectors"]},
+                {"stationId": "CP-9"})]
+    whole, some, none = run(go())
+    assert whole[0] == 200, whole
+    # Neither what cannot be changed, nor what is unknown, nor the station's secret.
+    assert whole[1]["configuration"] == {
+        "HeartbeatInterval": "300", "MeterValueSampleInterval": "60",
+        "WebSocketPingInterval": "30", "LocalPreAuthorize": "true"}
+    assert some[1]["configuration"] == {"HeartbeatInterval": "300"}
+    assert none[0] == 404
+
+
+WANTED = {"HeartbeatInterval": "120", "MeterValueSampleInterval": "60",
+          "webSocketPingInterval": "20", "LocalPreAuthorize": "false", "NumberOfConnectors": "3",
+          "Missing": "1", "Never": "x"}
+
+
+def test_one_station_is_compared_and_brought_there(daemon):
+    async def go():
+        assert (await daemon.api_async(
+            "PUT", f"{PATH}/t", {"configuration": WANTED}))[0] == 200
+        async with Station.connect(daemon) as station:
+            keys = Keys(station, {**ANSWERS, "webSocketPingInterval": "RebootRequired"})
+            await read(daemon, "CP-1")
+            before = await daemon.api_async(
+                "POST", "/v1/stations/CP-1/configuration/diff", {"template": "t"})
+            assert keys.asked == []
+            done = await daemon.api_async(
+                "POST", "/v1/stations/CP-1/configuration/apply", {"template": "t"})
+            after = await daemon.api_async(
+                "POST", "/v1/stations/CP-1/configuration/diff", {"template": "t"})
+            return keys.asked, before, done, after
+    asked, before, done, after = run(go())
+    assert before[0] == 200 and before[1]["deviations"] == 6
+    # Readonly and unknown keys are told, not sent; what nobody read is asked of the station.
+    assert asked == [("HeartbeatInterval", "120"), ("webSocketPingInterval", "20"),
+                     ("LocalPreAuthorize", "false"), ("Never", "x")]
+    assert done[0] == 200, done
+    body = done[1]
+    assert {item["key"]: (item["result"], item.get("status")) for item in body["items"]} == {
+        "HeartbeatInterval": ("confirmed", "Accepted"),
+        "MeterValueSampleInterval": ("same", None),
+        "webSocketPingInterval": ("confirmed", "RebootRequired"),
+        "LocalPreAuthorize": ("confirmed", "Rejected"),
+        "NumberOfConnectors": ("readonly", None),
+        "Missing": ("unknown", None),
+        "Never": ("confirmed", "NotSupported")}
+    assert (body["result"], body["status"], body["sent"], body["deviations"]) == (
+        "confirmed", "NotSupported", 4, 4)
+    states = {item["key"]: item["state"] for item in after[1]["items"]}
+    assert (states["HeartbeatInterval"], states["webSocketPingInterval"]) == ("same", "same")
+    assert states["LocalPreAuthorize"] == "different"
+
+
+def test_what_goes_wrong_on_the_way_is_told_by_key(daemon):
+    async def go():
+        assert (await daemon.api_async("PUT", f"{PATH}/t", {
+            "configuration": {"A": "1", "B": "2", "C": "3"}}))[0] == 200
+        apply = "/v1/stations/CP-1/configuration/apply"
+        async with Station.connect(daemon) as station:
+            for path, body, status in ((apply, {"template": "none"}, 404),
+                                       ("/v1/stations/CP-9/configuration/apply",
+                                        {"template": "t"}, 404), (apply, {}, 400)):
+                assert (await daemon.api_async("POST", path, body))[0] == status
+            keys = Keys(station, {})
+            change = keys.change
+            station.on_call["ChangeConfiguration"] = lambda request: (
+                [4, station.calls[-1][1], "InternalError", "no B today", {}]
+                if request["key"] == "B" else change(request))
+            error = await daemon.api_async("POST", apply, {"template": "t"})
+
+            async def silent(request):
+                if request["key"] == "B":
+                    await asyncio.sleep(DEADLINE_S)
+                return {"status": "Accepted"}
+            assert (await daemon.api_async("PUT", f"{PATH}/t", {
+                "configuration": {"B": "2", "C": "4"}}))[0] == 200
+            station.on_call["ChangeConfiguration"] = silent
+            timeout = await daemon.api_async(
+                "POST", apply, {"template": "t", "timeout": 1})
+        gone = await daemon.api_async("POST", apply, {"template": "t"})
+        return error, timeout, gone
+    error, timeout, gone = run(go())
+    results = [[item["result"] for item in answer[1].get("items", [])]
+               for answer in (error, timeout, gone)]
+    assert (error[0], error[1]["result"]) == (502, "error")
+    assert "no B today" in error[1]["detail"]
+    assert results[0] == ["confirmed", "error", "confirmed"]
+    assert (timeout[0], timeout[1]["result"]) == (504, "timeout")
+    assert results[1] == ["timeout", "notSent"]
+    assert gone[0] == 409 and results[2] == []
+
+
+def test_a_selection_is_compared_and_brought_there(daemon):
+    async def go():
+        assert (await daemon.api_async("PUT", f"{PATH}/t", {"configuration": {
+            "HeartbeatInterval": "120", "NumberOfConnectors": "3"}}))[0] == 200
+        async with Station.connect(daemon, "S-1") as one, Station.connect(daemon, "S-2") as two:
+            keys = [Keys(one, ANSWERS), Keys(two, {"HeartbeatInterval": "RebootRequired"})]
+            await read(daemon, "S-1")
+            dry = await job_over(daemon, {"template": "t", "dryRun": True, "select": ["all"]})
+            assert [key.asked for key in keys] == [[], []]
+            wet = await job_over(daemon, {
+                "template": "t", "stations": ["S-1", "S-2", "S-3"], "parallel": 1})
+            assert [key.asked[0] for key in keys] == [("HeartbeatInterval", "120")] * 2
+            ctl = await asyncio.get_running_loop().run_in_executor(None, lambda: daemon.ctl(
+                "templates", "apply", "--select", "all", "t", "--dry-run"))
+            return dry, wet, ctl
+    (dry, dry_results), (wet, results), ctl = run(go())
+    assert (dry["template"], dry["dryRun"], dry["results"]) == ("t", True, {"confirmed": 2})
+    assert {item["key"]: item["state"] for item in dry_results["S-1"]["keys"]} == {
+        "HeartbeatInterval": "different", "NumberOfConnectors": "different"}
+    assert {item["state"] for item in dry_results["S-2"]["keys"]} == {"unread"}
+    assert wet["results"] == {"confirmed": 2, "notSent": 1}
+    assert (results["S-1"]["code"], results["S-1"]["status"]) == (200, "Rejected")
+    assert [(item["key"], item["result"]) for item in results["S-1"]["keys"]] == [
+        ("HeartbeatInterval", "confirmed"), ("NumberOfConnectors", "readonly")]
+    # The second one was never read: it was asked for both.
+    assert {item["key"]: item["status"] for item in results["S-2"]["keys"]} == {
+        "HeartbeatInterval": "RebootRequired", "NumberOfConnectors": "Accepted"}
+    assert results["S-2"]["status"] == "RebootRequired"
+    assert results["S-3"]["code"] == 404
+    assert ctl[0] == 0 and "NumberOfConnectors different" in ctl[1], ctl
+
+
+BAD_JOBS = [
+    ("both", {"template": "t", "action": "Reset", "stations": ["A"]}, 400),
+    ("neither", {"stations": ["A"]}, 400),
+    ("payload", {"template": "t", "payload": {}, "stations": ["A"]}, 400),
+    ("dry run of an action", {"action": "ClearCache", "dryRun": True, "stations": ["A"]}, 400),
+]
+
+
+@pytest.mark.parametrize("label,body,status", BAD_JOBS, ids=[row[0] for row in BAD_JOBS])
+def test_bad_jobs_are_refused(daemon, label, body, status):
+    got, answer = daemon.api("POST", "/v1/commands", body)
+    assert got == status, (label, answer)
+
+
+def test_ctl(daemon):
+    for words, said in (
+            (("templates", "set", "t", "HeartbeatInterval=120", "A=x"), "t"),
+            (("templates",), "t"), (("templates", "show", "t"), "HeartbeatInterval")):
+        status, out, err = daemon.ctl(*words)
+        assert status == 0 and said in out, (words, out, err)
+    daemon.api("PUT", "/v1/stations/CP-1", {})
+    status, out, err = daemon.ctl("stations", "diff", "CP-1", "--template", "t")
+    assert status == 0 and out.count("unread") == 2, err
+    status, out, err = daemon.ctl("--json", "templates", "show", "t")
+    assert json.loads(out)["configuration"] == {"HeartbeatInterval": "120", "A": "x"}, err
+    assert daemon.ctl("templates", "delete", "t")[0] == 0
+    assert daemon.ctl("templates", "show", "t")[0] == 7
