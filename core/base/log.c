@@ -42,6 +42,7 @@ struct log {
 	struct clock own_clock;
 	int fd;
 	bool is_socket;
+	bool is_file; /* takes a line at once, whatever happens */
 	bool has_priority;
 	_Atomic uint32_t level;
 	pthread_mutex_t lock; /* what follows */
@@ -294,7 +295,7 @@ put(const struct log *log, const char *data, size_t len)
 
 	if (log->is_socket)
 		return send(log->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT))
+	if (!log->is_file && (poll(&ready, 1, 0) != 1 || !(ready.revents & POLLOUT)))
 		return -1;
 	return write(log->fd, data, len);
 }
@@ -339,7 +340,10 @@ log_new(const struct clock *clock, int fd, uint32_t level, bool has_priority)
 	clock_init(&log->own_clock);
 	log->clock = clock ? clock : &log->own_clock;
 	log->fd = fd;
-	log->is_socket = fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+	if (fstat(fd, &status) == 0) {
+		log->is_socket = S_ISSOCK(status.st_mode);
+		log->is_file = S_ISREG(status.st_mode);
+	}
 	log->has_priority = has_priority;
 	atomic_init(&log->level, level);
 	if (pthread_mutex_init(&log->lock, NULL) != 0) {

@@ -63,7 +63,7 @@ struct filter {
 	TAILQ_ENTRY(filter) all;
 };
 
-#define REPLY_BUCKETS 16384u /* a power of two */
+#define REPLY_BUCKETS 65536u /* a power of two */
 
 struct router {
 	TAILQ_HEAD(, ocppd_call) open; /* oldest first: all have the same time to answer */

@@ -408,6 +408,7 @@ set_up(struct db *db, bool is_reader)
 {
 	const struct storage_conf *conf = db->storage->conf;
 	static const int switches[] = { SQLITE_DBCONFIG_ENABLE_FKEY, SQLITE_DBCONFIG_DEFENSIVE };
+	char sql[48];
 	static const int off[] = { SQLITE_DBCONFIG_TRUSTED_SCHEMA, SQLITE_DBCONFIG_DQS_DDL,
 				   SQLITE_DBCONFIG_DQS_DML };
 	int rc;
@@ -423,6 +424,11 @@ set_up(struct db *db, bool is_reader)
 	rc = sqlite3_set_authorizer(db->conn, authorize, db);
 	if (rc == SQLITE_OK)
 		rc = db_exec(db, "PRAGMA temp_store=MEMORY");
+	/* Negative: KiB. */
+	(void)snprintf(sql, sizeof(sql), "PRAGMA cache_size=-%lld",
+		       (long long)(conf->cache_size / 1024));
+	if (rc == SQLITE_OK)
+		rc = db_exec(db, sql);
 	if (rc == SQLITE_OK && is_reader)
 		rc = db_exec(db, "PRAGMA query_only=ON");
 	return rc;

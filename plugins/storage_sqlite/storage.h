@@ -41,6 +41,7 @@ struct storage_conf {
 	int64_t drain_timeout_ms;
 	int64_t min_free;
 	int64_t checkpoint_pages;
+	int64_t cache_size;
 	int64_t backup_pages_per_step;
 	uint32_t synchronous; /* 0 full, 1 extra */
 	uint32_t check_at_start;

@@ -600,6 +600,9 @@ storage_start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 				       sqlite3_libversion());
 	if (sqlite3_threadsafe() == 0)
 		return ocppd_error_set(err, OCPPD_ENOTSUP, "SQLite was built without threads");
+	/* The engine would count each allocation under a lock of the whole process; refused,
+	 * without harm, where the engine runs already. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	atomic_store(&storage->is_cancelled, false);
 	atomic_store(&storage->is_stopping, false);
 	r = file_prepare(storage->path, err);
@@ -693,9 +696,13 @@ static const struct ocppd_option options[] = {
 	  .one_of = synchronous_names,
 	  .doc = "Flushes: `full` makes every commit durable; `extra` flushes the folder as well." },
 	{ "checkpoint_pages", OCPPD_CONF_INT, AT(checkpoint_pages), .min = 100, .max = 1000000,
-	  .def = "2000",
+	  .def = "4000",
 	  .doc = "Pages in the write-ahead log from which on they are moved into the database even "
 		 "while units wait; with nothing to do they are moved anyway." },
+	{ "cache_size", OCPPD_CONF_SIZE, AT(cache_size), .min = MIB, .max = (int64_t)1 << 40,
+	  .def = "32MiB",
+	  .doc = "Bytes of the database that each of its connections (the writer's, each reader's) "
+		 "keeps in memory, at most." },
 	{ "backup_pages_per_step", OCPPD_CONF_INT, AT(backup_pages_per_step), .min = 1,
 	  .max = 1000000, .def = "256", .doc = "Pages that an online backup copies at a time." },
 	{ "check_at_start", OCPPD_CONF_BOOL, AT(check_at_start), .def = "false",

@@ -2,8 +2,9 @@
 /* Copyright the ocppd authors */
 /*
  * A transaction starts. One insert stores it; where the same start was stored before, that insert
- * finds it instead. What is under way in memory is told before the commit, so that limits count
- * what is being stored, and corrected after it.
+ * changes nothing, and a second unit finds the record and counts the repetition. What is under way
+ * in memory is told before the commit, so that limits count what is being stored, and corrected
+ * after it.
  */
 #include "transactions.h"
 
@@ -137,45 +138,110 @@ settle_new(struct start_op *op, struct active_slot *slot, int64_t id)
 }
 
 static void
+finish(struct start_op *op, int result, const struct ocppd_tx_result *done)
+{
+	struct transactions *ctx = op->ctx;
+
+	json_object_put(op->event);
+	op->fn(op->asker, result, done, op->arg);
+	free(op);
+	tx_done(ctx);
+}
+
+static void
+fail(struct start_op *op, int result, const struct ocppd_error *err)
+{
+	struct transactions *ctx = op->ctx;
+
+	OCPPD_ERROR(ctx->host, "transaction.unstored",
+		    OCPPD_STR("station", ocppd_station_id(op->station)),
+		    OCPPD_STR("err", ocppd_error_name(result)),
+		    OCPPD_STR("text", err == NULL ? NULL : err->text));
+	active_remove(&ctx->active, tx_slot(ctx, op->station), op->active);
+	finish(op, result, NULL);
+}
+
+static void
+on_repeated(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct start_op *op = arg;
+	struct ocppd_tx_result done = { .struct_size = sizeof(done),
+					.auth_status = op->auth_status,
+					.is_repeat = true };
+
+	(void)host;
+	if (result >= 0 && (count == 0 || rows[0].count == 0))
+		result = OCPPD_EIO;
+	if (result < 0) {
+		fail(op, result, err);
+		return;
+	}
+	done.transaction_id = rows[0].values[0].number;
+	done.flags = (uint32_t)rows[0].values[1].number;
+	active_remove(&op->ctx->active, tx_slot(op->ctx, op->station), op->active);
+	ocppd_quirk_hit(op->ctx->host, op->station, "G01", NULL);
+	finish(op, result, &done);
+}
+
+/* The record was there: which one, and once more. */
+static int
+find_repeated(struct start_op *op)
+{
+	struct transactions *ctx = op->ctx;
+	struct ocppd_unit *unit = NULL;
+	char token[OCPPD_TOKEN_MAX + 1];
+	int r = tx_unit(ctx, NULL, &unit);
+
+	if (r < 0)
+		return r;
+	token_fold(op->active->token, token);
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(op->station)),
+		ocppd_value_int(op->active->start_us),
+		ocppd_value_int(op->active->place.evse),
+		ocppd_value_int(op->active->place.connector),
+		ocppd_value_int(op->active->meter_start_wh),
+		ocppd_value_str(token),
+	};
+
+	r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_START_REPEATED, values,
+				   sizeof(values) / sizeof(values[0]), OCPPD_UNIT_EXPECT_ROW);
+	if (r < 0) {
+		ctx->storage->unit_free(unit);
+		return r;
+	}
+	ctx->storage->unit_commit(unit, on_repeated, op);
+	return 0;
+}
+
+static void
 on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
 {
 	struct start_op *op = arg;
-	struct transactions *ctx = op->ctx;
-	struct active_slot *slot = tx_slot(ctx, op->station);
-	struct ocppd_tx_result done = { .struct_size = sizeof(done) };
-	int64_t own_id = op->active->id;
+	struct ocppd_tx_result done = { .struct_size = sizeof(done),
+					.transaction_id = op->active->id,
+					.auth_status = op->auth_status,
+					.flags = op->flags };
 
-	if (result >= 0 && (op->insert_at >= count || rows[op->insert_at].count == 0 ||
-			    (op->is_id_in_unit && rows[op->id_at].count == 0)))
-		result = OCPPD_EIO;
-	if (result < 0) {
-		OCPPD_ERROR(ctx->host, "transaction.unstored",
-			    OCPPD_STR("station", ocppd_station_id(op->station)),
-			    OCPPD_STR("err", ocppd_error_name(result)),
-			    OCPPD_STR("text", err == NULL ? NULL : err->text));
-		active_remove(&ctx->active, slot, op->active);
-	} else {
-		const struct ocppd_value *row = rows[op->insert_at].values;
-
-		if (op->is_id_in_unit)
-			own_id = rows[op->id_at].values[0].number;
-		done.transaction_id = row[0].number;
-		done.flags = (uint32_t)row[1].number;
-		done.auth_status = op->auth_status;
-		done.is_repeat = done.transaction_id != own_id;
-		if (done.is_repeat) {
-			active_remove(&ctx->active, slot, op->active);
-			ocppd_quirk_hit(ctx->host, op->station, "G01", NULL);
-		} else {
-			settle_new(op, slot, own_id);
-		}
-	}
 	(void)host;
-	json_object_put(op->event);
-	op->fn(op->asker, result, result < 0 ? NULL : &done, op->arg);
-	free(op);
-	tx_done(ctx);
+	if (result >= 0 &&
+	    (op->insert_at >= count || (op->is_id_in_unit && rows[op->id_at].count == 0)))
+		result = OCPPD_EIO;
+	if (result >= 0 && rows[op->insert_at].changes == 0) {
+		result = find_repeated(op);
+		if (result >= 0)
+			return;
+	}
+	if (result < 0) {
+		fail(op, result, err);
+		return;
+	}
+	if (op->is_id_in_unit)
+		done.transaction_id = rows[op->id_at].values[0].number;
+	settle_new(op, tx_slot(op->ctx, op->station), done.transaction_id);
+	finish(op, result, &done);
 }
 
 static int
@@ -211,7 +277,7 @@ add_insert(struct start_op *op, struct ocppd_unit *unit, const struct ocppd_valu
 	};
 
 	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_START, values,
-				      sizeof(values) / sizeof(values[0]), OCPPD_UNIT_EXPECT_ROW);
+				      sizeof(values) / sizeof(values[0]), 0);
 }
 
 /* The statements: an id if none is in stock, the record, what it makes stale. */

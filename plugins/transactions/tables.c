@@ -2,8 +2,8 @@
 /* Copyright the ocppd authors */
 /*
  * Schema and statements. The unique index is what makes a repeated start or orphan the same record
- * (quirk G01): lookup and insert are one statement. It begins with station and time, so that it
- * serves the operator's question, too.
+ * (quirk G01): whether it is new is found by the insert itself. It begins with station and time, so
+ * that it serves the operator's question, too.
  */
 #include "transactions.h"
 
@@ -112,10 +112,13 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			      "meter_start_wh, reservation_id, protocol, start_frame, flags, "
 			      "repeats, account) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, "
 			      "$10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19) "
-			      "ON CONFLICT (station_id, start_us, wire_id, evse, connector, "
-			      "meter_start_wh, token) DO UPDATE SET "
-			      "repeats = transactions_transaction.repeats + 1 "
-			      "RETURNING transaction_id, flags" },
+			      "ON CONFLICT DO NOTHING" },
+	/* The one that STATEMENT_START met: by the columns of the unique index. */
+	[STATEMENT_START_REPEATED] = { "count repeated start",
+				       "UPDATE transactions_transaction SET repeats = repeats + 1 "
+				       "WHERE station_id = $1 AND start_us = $2 AND wire_id = 0 "
+				       "AND evse = $3 AND connector = $4 AND meter_start_wh = $5 "
+				       "AND token = $6 RETURNING transaction_id, flags" },
 	/* Only if the younger one, $2, is not a repetition of one that was there before. */
 	[STATEMENT_STALE] = { "mark stale",
 			      "UPDATE transactions_transaction SET flags = flags | 8 "

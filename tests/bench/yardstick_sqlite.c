@@ -12,6 +12,9 @@
 
 #include <sqlite3.h>
 
+#define STATIONS 1000
+#define CONNECTORS 8
+
 static const char schema[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 	"CREATE TABLE started (transaction_id INTEGER PRIMARY KEY, station_id TEXT NOT NULL,"
@@ -31,8 +34,7 @@ static const char insert[] =
 	" presented, token_type, parent, auth_status, start_us, start_raw, start_received_us,"
 	" meter_start_wh, reservation_id, protocol, start_frame, flags, repeats)"
 	" VALUES (?1, ?2, 0, NULL, 1, 1, ?3, ?4, NULL, NULL, 0, ?5, NULL, ?6, ?7, NULL, 'ocpp1.6',"
-	" NULL, 0, 0) ON CONFLICT (station_id, start_us, wire_id, evse, connector, meter_start_wh,"
-	" token) DO UPDATE SET repeats = repeats + 1 RETURNING transaction_id, flags";
+	" NULL, 0, 0) ON CONFLICT DO NOTHING";
 
 struct writer {
 	sqlite3 *db;
@@ -60,8 +62,10 @@ add_row(struct writer *writer)
 	char token[24];
 	int64_t us = 1700000000000000 + (int64_t)writer->rows * 1000;
 
-	(void)snprintf(station, sizeof(station), "BENCH-%06u", (unsigned)(writer->rows % 1000));
-	(void)snprintf(token, sizeof(token), "t%08llx", (unsigned long long)writer->rows);
+	(void)snprintf(station, sizeof(station), "BENCH-%06u", (unsigned)(writer->rows % STATIONS));
+	/* As bench_load's stations have them: one for each of a station's connectors. */
+	(void)snprintf(token, sizeof(token), "t%u-%u", (unsigned)(writer->rows % STATIONS),
+		       (unsigned)(writer->rows / STATIONS % CONNECTORS));
 	(void)sqlite3_bind_int64(writer->insert, 1, (int64_t)++writer->rows);
 	(void)sqlite3_bind_text(writer->insert, 2, station, -1, SQLITE_TRANSIENT);
 	(void)sqlite3_bind_text(writer->insert, 3, token, -1, SQLITE_TRANSIENT);

@@ -8,9 +8,11 @@ import os
 import re
 
 import catalogue
+import official
 import pytest
 from harness import run
 from octt import ChargePoint, Operator, csms, provision
+from official import official_frames  # noqa: F401
 
 _CASE = re.compile(r"test_(\w+)\.py::test_(TC_\w+_CSMS)")
 
@@ -67,6 +69,7 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_terminal_summary(terminalreporter):
+    official.pytest_terminal_summary(terminalreporter)
     if not VERDICTS.groups:
         return
     terminalreporter.section("cases")

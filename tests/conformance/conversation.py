@@ -8,6 +8,7 @@ import re
 import time
 
 from harness import DEADLINE_S
+from official import SCHEMAS
 
 STATION = "station"
 CSMS = "CSMS"
@@ -45,6 +46,17 @@ def strings(value):
     elif isinstance(value, list):
         for item in value:
             yield from strings(item)
+
+
+def check_station(frames):
+    """Asserts that what the tester sends is OCPP, where the official schemas are at hand."""
+    actions = {frame[1]: frame[2] for _, sender, frame in frames if sender == CSMS and frame[0] == 2}
+    for _, sender, frame in frames if SCHEMAS.absence is None else ():
+        if sender == STATION:
+            is_request = frame[0] == 2
+            action = frame[2] if is_request else actions[frame[1]]
+            flaws = SCHEMAS.flaws(action, is_request, frame[-1])
+            assert not flaws, f"{flaws} in {frame}"
 
 
 def check(frames):

@@ -80,6 +80,7 @@ class ChargePoint:
             yield self
             await self.settle()
             conversation.check(self.played.tape.frames)
+            conversation.check_station(self.played.tape.frames)
 
     @contextlib.asynccontextmanager
     async def booted(self, **how):

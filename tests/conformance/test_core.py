@@ -2,15 +2,35 @@
 # Copyright the ocppd authors
 """Cases of the Core profile."""
 
+import asyncio
 import time
 
+import pytest
 from octt import BLOCKED, EXPIRED, UNKNOWN, VALID
 
 ACCEPTED = {"status": "Accepted"}
+# The cases last milliseconds; what a CSMS does by itself may begin later.
+QUIET_S = 2
 
 
 def ago(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - seconds))
+
+
+# ---- General validation: no request that nobody asked for ----
+
+
+async def test_nothing_is_sent_without_an_operator(cp):
+    async with cp.booted():
+        transaction = await cp.charging()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
+        await cp.stop(transaction, "Local")
+        await cp.lose()
+    async with cp.online():
+        await cp.status("Available")
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(cp.played.requests.get(), QUIET_S)
 
 
 # ---- 3.1 Cold boot ----
@@ -113,9 +133,11 @@ async def test_TC_011_2_CSMS(cp, operator):
 async def test_TC_012_CSMS(cp, operator):
     async with cp.booted():
         transaction = await cp.charging()
-        sent = await operator.request(
-            "RemoteStopTransaction", {"transactionId": transaction}, ACCEPTED)
-        assert sent == {"transactionId": transaction}
+        # As an operator finds it.
+        listed = await operator.look(f"/v1/transactions?stationId={cp.identity}&active=true")
+        shown = [item["transactionId"] for item in listed["items"]]
+        sent = await operator.request("RemoteStopTransaction", {"transactionId": shown[0]}, ACCEPTED)
+        assert sent == {"transactionId": transaction} and shown == [transaction]
         await cp.stop(transaction, "Remote")
         await cp.status("Finishing")
         await cp.status("Available")

@@ -14,6 +14,9 @@ from harness import DEADLINE_S, raw_request, upgrade_request
 from octt import csms, provision
 from pki import authority, grant
 
+# That old versions of TLS are refused is part of what is tested.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
+
 SUITES = ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
           "AES128-GCM-SHA256", "AES256-GCM-SHA384"]
 FQDN = "localhost"

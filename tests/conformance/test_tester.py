@@ -9,6 +9,7 @@ import pytest
 from conversation import CSMS, STATION
 from harness import DEADLINE_S, CallError
 from octt import ChargePoint, Operator, csms, provision
+from official import SCHEMAS
 
 CALL = [2, "1", "Heartbeat", {}]
 ANSWER = [3, "1", {"currentTime": "2026-01-01T00:00:00.000Z"}]
@@ -48,6 +49,14 @@ BAD = {
 def test_bad_conversation(steps):
     with pytest.raises(AssertionError):
         conversation.check(played(*steps))
+
+
+@pytest.mark.skipif(SCHEMAS.absence is not None, reason="there are no schemas")
+@pytest.mark.parametrize("frame", [[2, "1", "Heartbeat", {"at": 1}], [3, "a", {"status": "Perhaps"}]])
+def test_tester_that_breaks_the_schema(frame):
+    conversation.check_station(played(ASKED, (CSMS, RESET), (STATION, DONE)))
+    with pytest.raises(AssertionError):
+        conversation.check_station(played(ASKED, (CSMS, RESET), (STATION, frame)))
 
 
 def test_late_answer():
