@@ -90,6 +90,18 @@ def check(frames):
     assert open_call is None, f"never answered by the station: {open_call}"
 
 
+def check_log(frames, items):
+    """Asserts that the operator's list of frames, oldest first, tells the same; secrets are masked."""
+    for sender, direction in ((STATION, "received"), (CSMS, "sent")):
+        wanted = [frame for _, other, frame in frames if other == sender]
+        shown = [item for item in items if item["direction"] == direction]
+        assert len(shown) == len(wanted), f"{len(shown)} instead of {len(wanted)} frames {direction}"
+        for frame, item in zip(wanted, shown):
+            seen = json.loads(item["frame"])
+            assert seen[:-1] == frame[:-1], f"{seen} instead of {frame}"
+            assert item.get("masked") or seen == frame, f"{seen} instead of {frame}"
+
+
 def _check_clock(payload, earliest, latest):
     """`currentTime` is the time of the answer; stations set their clocks by it."""
     if "currentTime" not in payload:

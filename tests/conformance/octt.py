@@ -81,6 +81,7 @@ class ChargePoint:
             await self.settle()
             conversation.check(self.played.tape.frames)
             conversation.check_station(self.played.tape.frames)
+            await self.check_log()
 
     @contextlib.asynccontextmanager
     async def booted(self, **how):
@@ -93,6 +94,14 @@ class ChargePoint:
         """What the CSMS sends by itself would come before the answer to one more request."""
         if self.played.socket.open:
             await self.call("Heartbeat", {})
+
+    async def check_log(self):
+        """The frames that operators see are those that went over the wire."""
+        frames = self.played.tape.frames
+        status, body = await self.daemon.api_async(
+            "GET", f"/v1/stations/{self.identity}/messages?limit={len(frames)}")
+        assert status == 200, body
+        conversation.check_log(frames, list(reversed(body["items"])))
 
     async def lose(self):
         """The cable is cut: no closing handshake."""

@@ -2,6 +2,7 @@
 # Copyright the ocppd authors
 """That the tester notices what a CSMS does wrong."""
 
+import json
 import time
 
 import conversation
@@ -63,6 +64,30 @@ def test_late_answer():
     late = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(START_S + DEADLINE_S + 1))
     with pytest.raises(AssertionError, match="too late"):
         conversation.check(played(ASKED, (CSMS, [3, "1", {"currentTime": late}]), pace=DEADLINE_S + 1))
+
+
+WRONG_LOG = {
+    "a frame is missing": [("received", CALL)],
+    "a frame too many": [("received", CALL), ("sent", ANSWER), ("sent", RESET)],
+    "another id": [("received", CALL), ("sent", [3, "2", ANSWER[2]])],
+    "another content": [("received", CALL), ("sent", [3, "1", {}])],
+}
+
+
+def logged(steps, **more):
+    return [{"direction": direction, "frame": json.dumps(frame), **more} for direction, frame in steps]
+
+
+def test_log_that_agrees():
+    frames = played(ASKED, (CSMS, ANSWER))
+    conversation.check_log(frames, logged([("received", CALL), ("sent", ANSWER)]))
+    conversation.check_log(frames, logged([("received", CALL), ("sent", [3, "1", {}])], masked=True))
+
+
+@pytest.mark.parametrize("steps", WRONG_LOG.values(), ids=WRONG_LOG)
+def test_log_that_differs(steps):
+    with pytest.raises(AssertionError):
+        conversation.check_log(played(ASKED, (CSMS, ANSWER)), logged(steps))
 
 
 @pytest.fixture(scope="module")
