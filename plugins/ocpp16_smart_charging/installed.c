@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOAD_PAGE 1000
 #define HELD_MAX 512 /* more are not tracked */
 
-enum column {
+enum column { /* of STATEMENT_LOAD */
 	COL_STATION,
 	COL_ID,
 	COL_CONNECTOR,
@@ -22,7 +21,6 @@ enum column {
 	COL_TEMPLATE,
 	COL_INSTALLED,
 	COL_DOUBTFUL,
-	COL_COUNT,
 };
 
 struct smart_slot *
@@ -41,6 +39,7 @@ count_purpose(struct smart *ctx, enum profile_purpose purpose, int change)
 
 	ctx->counts[purpose] += change;
 	(void)ocppd_metric_set(ctx->host, METRIC_INSTALLED, labels, (double)ctx->counts[purpose]);
+	follow_update(ctx);
 }
 
 static void
@@ -64,6 +63,7 @@ slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *arg)
 		slot->first = installed->next;
 		installed_free(installed);
 	}
+	follow_fini(slot);
 }
 
 static uint32_t
@@ -151,10 +151,9 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	smart_done(arg);
 }
 
-/* Adds to a unit, which is begun if need be. A failure sticks in *r. */
-static void
-unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement statement,
-	 const struct ocppd_value *values, uint32_t count)
+void
+smart_unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement statement,
+	       const struct ocppd_value *values, uint32_t count)
 {
 	if (*r >= 0 && *unit == NULL)
 		*r = ctx->storage->unit_new(ctx->storage_self, ctx->host, unit);
@@ -162,10 +161,10 @@ unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement sta
 		*r = ctx->storage->unit_add(*unit, ctx->host, statement, values, count, 0);
 }
 #define UNIT_ADD(ctx, unit, r, statement, values)                                                  \
-	unit_add(ctx, unit, r, statement, values, sizeof(values) / sizeof((values)[0]))
+	smart_unit_add(ctx, unit, r, statement, values, sizeof(values) / sizeof((values)[0]))
 
-static void
-unit_end(struct smart *ctx, struct ocppd_unit *unit, int r)
+void
+smart_unit_end(struct smart *ctx, struct ocppd_unit *unit, int r)
 {
 	if (r < 0) {
 		OCPPD_WARN(ctx->host, "profile.unstored", OCPPD_STR("err", ocppd_error_name(r)));
@@ -283,7 +282,7 @@ installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t conne
 		OCPPD_WARN(ctx->host, "profile.untracked",
 			   OCPPD_STR("station", ocppd_station_id(station)),
 			   OCPPD_STR("err", "ESPACE"));
-		unit_end(ctx, unit, r);
+		smart_unit_end(ctx, unit, r);
 		return;
 	}
 	installed->installed_us = ocppd_now_us(ctx->host);
@@ -297,7 +296,7 @@ installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t conne
 	};
 
 	UNIT_ADD(ctx, &unit, &r, STATEMENT_INSTALL, values);
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
 	publish_installed(ctx, station, profile);
 }
 
@@ -315,7 +314,7 @@ installed_clear(struct smart *ctx, struct ocppd_station *station,
 	int r = 0;
 
 	remove_selected(ctx, station, select_cleared, filter, reason, &unit, &r);
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
 }
 
 void
@@ -336,7 +335,25 @@ installed_doubt(struct smart *ctx, struct ocppd_station *station, const struct p
 		installed->is_doubtful = true;
 		UNIT_ADD(ctx, &unit, &r, STATEMENT_DOUBT, values);
 	}
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
+}
+
+void
+installed_settle(struct smart *ctx, struct ocppd_station *station, int64_t id)
+{
+	struct installed *installed = installed_find(ctx, station, id);
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)),
+		ocppd_value_int(id),
+	};
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	if (installed == NULL || !installed->is_doubtful)
+		return;
+	installed->is_doubtful = false;
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_SETTLE, values);
+	smart_unit_end(ctx, unit, r);
 }
 
 void
@@ -357,7 +374,7 @@ installed_name(struct smart *ctx, struct ocppd_station *station, int64_t id,
 	free(installed->template_name);
 	installed->template_name = strdup(template_name);
 	UNIT_ADD(ctx, &unit, &r, STATEMENT_NAME, values);
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
 }
 
 struct json_object *
@@ -407,7 +424,7 @@ end_transaction(struct smart *ctx, struct ocppd_station *station, const struct e
 	int r = 0;
 
 	remove_selected(ctx, station, select_ended, ended, "transaction-ended", &unit, &r);
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
 }
 
 static struct ocppd_station *
@@ -487,9 +504,10 @@ on_station_booted(struct ocppd_host *host, const struct ocppd_event *event, void
 	if (is_changed) {
 		const struct ocppd_value id = ocppd_value_str(ocppd_station_id(station));
 
-		unit_add(ctx, &unit, &r, STATEMENT_DOUBT_ALL, &id, 1);
+		smart_unit_add(ctx, &unit, &r, STATEMENT_DOUBT_ALL, &id, 1);
 	}
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
+	restore_booted(ctx, station);
 }
 
 /* ---- Start ------------------------------------------------------------------------------------
@@ -501,8 +519,8 @@ text_dup(const struct ocppd_value *value)
 	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : NULL;
 }
 
-static int
-load_profile(struct smart *ctx, struct ocppd_station *station, const struct ocppd_value *row)
+int
+installed_load(struct smart *ctx, struct ocppd_station *station, const struct ocppd_value *row)
 {
 	char *text = text_dup(&row[COL_PROFILE]);
 	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
@@ -523,21 +541,6 @@ load_profile(struct smart *ctx, struct ocppd_station *station, const struct ocpp
 	(void)json_object_put(json);
 	free(text);
 	return r;
-}
-
-static int
-load_row(struct smart *ctx, const struct ocppd_value *row)
-{
-	char *id = text_dup(&row[COL_STATION]);
-	struct ocppd_station *station = id == NULL ? NULL : ocppd_station_get(ctx->host, id);
-	int r = station == NULL ? OCPPD_ENOENT : load_profile(ctx, station, row);
-
-	if (r < 0)
-		OCPPD_WARN(ctx->host, "profile.unloaded", OCPPD_STR("station", id),
-			   OCPPD_INT("profile", row[COL_ID].number),
-			   OCPPD_STR("err", ocppd_error_name(r)));
-	free(id);
-	return r == OCPPD_ENOMEM ? r : 0;
 }
 
 struct lost {
@@ -574,59 +577,12 @@ drop_lost(struct ocppd_host *host, struct ocppd_station *station, void *arg)
 	if (smart_slot(ctx, station)->first == NULL)
 		return 0;
 	remove_selected(ctx, station, select_lost, &lost, "transaction-ended", &unit, &r);
-	unit_end(ctx, unit, r);
+	smart_unit_end(ctx, unit, r);
 	return 0;
 }
 
-static int load_page(struct smart *ctx, const struct ocppd_value *station,
-		     const struct ocppd_value *id);
-
-static void
-on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
+void
+installed_drop_lost(struct smart *ctx)
 {
-	struct smart *ctx = arg;
-	const struct ocppd_value *row = NULL;
-	int r = result;
-
-	for (uint32_t i = 0; r >= 0 && i < rows->count; i++) {
-		row = rows->values + (size_t)i * rows->columns;
-		r = load_row(ctx, row);
-	}
-	if (r >= 0 && rows->count == LOAD_PAGE) {
-		r = load_page(ctx, &row[COL_STATION], &row[COL_ID]);
-	} else if (r >= 0) {
-		(void)ocppd_station_each(host, drop_lost, ctx);
-		ctx->is_starting = false;
-		ocppd_started(host, NULL);
-	}
-	if (r < 0) {
-		struct ocppd_error own = { 0 };
-
-		(void)ocppd_error_set(&own, r, "what stations hold cannot be read");
-		ctx->is_starting = false;
-		ocppd_started(host, err != NULL && err->code != 0 ? err : &own);
-	}
-	smart_done(ctx);
-}
-
-static int
-load_page(struct smart *ctx, const struct ocppd_value *station, const struct ocppd_value *id)
-{
-	const struct ocppd_value values[] = { *station, *id, ocppd_value_int(LOAD_PAGE) };
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_LOAD, values, 3,
-				    LOAD_PAGE, on_page, ctx);
-
-	if (r >= 0)
-		ctx->outstanding++;
-	return r;
-}
-
-int
-installed_load(struct smart *ctx)
-{
-	const struct ocppd_value station = ocppd_value_str("");
-	const struct ocppd_value id = ocppd_value_int(INT64_MIN);
-
-	return load_page(ctx, &station, &id);
+	(void)ocppd_station_each(ctx->host, drop_lost, ctx);
 }

@@ -58,6 +58,7 @@ unsubscribe(struct smart *ctx)
 			ocppd_event_unsubscribe(ctx->subscriptions[i]);
 		ctx->subscriptions[i] = NULL;
 	}
+	follow_update(ctx);
 }
 
 static int
@@ -120,7 +121,7 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	(void)ocppd_station_each(host, forget, ctx);
 	r = subscribe(ctx);
 	if (r >= 0)
-		r = installed_load(ctx);
+		r = smart_load(ctx);
 	if (r < 0) {
 		unsubscribe(ctx);
 		return ocppd_error_set(err, r, "what stations hold cannot be read");
@@ -135,6 +136,7 @@ reload(struct ocppd_host *host, void *arg, const void *conf)
 
 	(void)host;
 	ctx->conf = conf;
+	follow_update(ctx);
 }
 
 static int
@@ -143,8 +145,8 @@ stop(struct ocppd_host *host, void *arg)
 	struct smart *ctx = arg;
 
 	(void)host;
-	unsubscribe(ctx);
 	ctx->is_stopping = true;
+	unsubscribe(ctx);
 	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
 }
 
@@ -155,7 +157,29 @@ shutdown_module(struct ocppd_host *host, void *arg)
 	free(arg);
 }
 
+static const char *const after_boot_words[] = {
+	[AFTER_BOOT_NOTHING] = "nothing",
+	[AFTER_BOOT_COMPARE] = "compare",
+	[AFTER_BOOT_REINSTALL] = "reinstall",
+	NULL,
+};
+
 static const struct ocppd_option options[] = {
+	{ "after_boot", OCPPD_CONF_ENUM, OCPPD_RELOADABLE, offsetof(struct smart_conf, after_boot),
+	  .def = "nothing", .one_of = after_boot_words,
+	  .doc = "What is done about the profiles that a station held before it booted. nothing: "
+		 "they stay on record as doubtful; compare: it is asked for its composite schedule, "
+		 "and sent again what that does not bear out; reinstall: it is sent all of them "
+		 "again." },
+	{ "fallbacks", OCPPD_CONF_BOOL, OCPPD_RELOADABLE,
+	  offsetof(struct smart_conf, has_fallbacks), .def = "true",
+	  .doc = "When a station refuses a profile made from a template or by another module, try "
+		 "other words that amount to the same (kind, unit, connector, purpose), once after "
+		 "each boot, and remember what it took." },
+	{ "watch", OCPPD_CONF_BOOL, OCPPD_RELOADABLE, offsetof(struct smart_conf, is_watching),
+	  .def = "true",
+	  .doc = "Compare what stations measure with the limits that they hold, and tell of those "
+		 "that are not kept." },
 	{ "voltage", OCPPD_CONF_INT, OCPPD_RELOADABLE, offsetof(struct smart_conf, voltage_v),
 	  .min = 50, .max = 1000, .def = "230",
 	  .doc = "Volts between a phase and neutral, by which amperes and watts are converted: "
@@ -189,11 +213,22 @@ static const struct ocppd_field refused_fields[] = {
 	PROFILE_EVENT,
 	{ "status", OCPPD_T_STRING, OCPPD_REQUIRED },
 };
+static const struct ocppd_field not_followed_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "transactionId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "chargingRateUnit", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "limit", OCPPD_T_DECIMAL, OCPPD_REQUIRED },
+	{ "measured", OCPPD_T_DECIMAL, OCPPD_REQUIRED },
+};
 static const struct ocppd_topic topics[] = {
 	{ OCPPD_EVENT_CHARGING_PROFILE_INSTALLED, "A station accepted a charging profile.",
 	  OCPPD_TABLE(installed_fields) },
 	{ OCPPD_EVENT_CHARGING_PROFILE_REMOVED, "A charging profile is in a station no more.",
 	  OCPPD_TABLE(removed_fields) },
+	{ OCPPD_EVENT_CHARGING_PROFILE_NOT_FOLLOWED,
+	  "Readings keep exceeding the limit that the installed profiles amount to.",
+	  OCPPD_TABLE(not_followed_fields) },
 	{ OCPPD_EVENT_CHARGING_PROFILE_REFUSED, "A station did not take a charging profile.",
 	  OCPPD_TABLE(refused_fields) },
 };

@@ -45,6 +45,19 @@ rate_unit_word(enum rate_unit unit)
 	return unit_words[unit];
 }
 
+struct json_object *
+tenths_json(int64_t tenths)
+{
+	char text[32];
+
+	if (tenths % 10 == 0)
+		return json_object_new_int64(tenths / 10);
+	(void)snprintf(text, sizeof(text), "%s%lld.%lld", tenths < 0 ? "-" : "",
+		       (long long)(tenths < 0 ? -tenths : tenths) / 10,
+		       (long long)(tenths < 0 ? -tenths : tenths) % 10);
+	return json_object_new_double_s((double)tenths / 10, text);
+}
+
 static int
 find_word(const char *const *words, size_t count, const char *text)
 {
@@ -284,8 +297,8 @@ equals(const char *a, size_t len, const char *b)
 	return b[len] == '\0';
 }
 
-static int64_t
-count_of(const char *text)
+int64_t
+profile_count_of(const char *text)
 {
 	int64_t number = 0;
 
@@ -333,11 +346,11 @@ station_limits_set(struct station_limits *limits, const char *key, const char *v
 	if (value == NULL)
 		return;
 	if (equals(key, len, "ChargeProfileMaxStackLevel"))
-		limits->max_stack_level = count_of(value);
+		limits->max_stack_level = profile_count_of(value);
 	else if (equals(key, len, "ChargingScheduleMaxPeriods"))
-		limits->max_periods = count_of(value);
+		limits->max_periods = profile_count_of(value);
 	else if (equals(key, len, "MaxChargingProfilesInstalled"))
-		limits->max_installed = count_of(value);
+		limits->max_installed = profile_count_of(value);
 	else if (equals(key, len, "ChargingScheduleAllowedChargingRateUnit"))
 		set_units(limits, value);
 	else if (equals(key, len, "ConnectorSwitch3to1PhaseSupported"))

@@ -24,6 +24,8 @@ int profile_parse(struct json_object *json, int64_t connector, struct profile **
 int schedule_parse(struct json_object *schedule, struct profile **ret);
 const char *profile_purpose_word(enum profile_purpose purpose);
 const char *rate_unit_word(enum rate_unit unit);
+/* Tenths as a JSON number that prints as it should: 159 as 15.9, 160 as 16. NULL: out of memory. */
+struct json_object *tenths_json(int64_t tenths);
 
 /* Whether an installed profile goes when another is accepted: same id, or same place in its stack.
  */
@@ -49,6 +51,8 @@ struct station_limits {
 	int32_t switches_phases; /* ConnectorSwitch3to1PhaseSupported */
 };
 void station_limits_init(struct station_limits *limits);
+/* A number of a configuration key or option, spaces before it ignored; -1: it is none. */
+int64_t profile_count_of(const char *text);
 /* One key's value; others are ignored, as is what cannot be read. */
 void station_limits_set(struct station_limits *limits, const char *key, const char *value);
 

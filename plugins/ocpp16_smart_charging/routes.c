@@ -55,6 +55,41 @@ routes_installed(struct ocppd_host *host, struct ocppd_request *request, void *a
 	ocppd_request_reply(host, request, 200, body);
 }
 
+void
+routes_restored(struct smart *ctx, struct ocppd_request *request, const struct restored *done)
+{
+	struct json_object *body = json_object_new_object();
+
+	ocppd_json_add_int(body, "sent", done->sent);
+	ocppd_json_add_int(body, "accepted", done->accepted);
+	ocppd_json_add_bool(body, "complete", done->is_complete);
+	ocppd_request_reply(ctx->host, request, 200, body);
+}
+
+void
+routes_restore(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct smart *ctx = arg;
+	struct ocppd_connection_info info = { .struct_size = sizeof(info) };
+	struct ocppd_station *station =
+		routes_station(ctx, request, ocppd_request_param(request, "stationId"));
+	int r;
+
+	if (station == NULL)
+		return;
+	if (ocppd_station_connection(station, &info) < 0) {
+		ocppd_request_problem(host, request, 409, "not-connected",
+				      "the station is not connected");
+		return;
+	}
+	r = restore_begin(ctx, station, request);
+	if (r == OCPPD_EBUSY)
+		ocppd_request_problem(host, request, 409, "busy",
+				      "the station is being sent its profiles already");
+	else if (r < 0)
+		ocppd_request_fail(host, request, r, NULL);
+}
+
 /* ---- Composite schedule -------------------------------------------------------------------------
  */
 
@@ -63,18 +98,6 @@ struct comparison {
 	struct ocppd_request *request;
 	struct smart_query query;
 };
-
-static struct json_object *
-limit_json(int64_t limit)
-{
-	char text[32];
-
-	if (limit % 10 == 0)
-		return json_object_new_int64(limit / 10);
-	(void)snprintf(text, sizeof(text), "%lld.%lld", (long long)(limit / 10),
-		       (long long)(limit % 10));
-	return json_object_new_double_s((double)limit / 10, text);
-}
 
 static struct json_object *
 periods_json(const struct composite_period *periods, int64_t count)
@@ -87,7 +110,7 @@ periods_json(const struct composite_period *periods, int64_t count)
 
 		ocppd_json_add_int(item, "startPeriod", periods[i].start_s);
 		if (at->is_limited) {
-			ocppd_json_add(item, "limit", limit_json(at->limit));
+			ocppd_json_add(item, "limit", tenths_json(at->limit));
 			ocppd_json_add_int(item, "numberPhases", at->phases);
 		}
 		if (at->is_inefficient)
@@ -134,16 +157,15 @@ differences_json(const struct composite_difference *differences, uint32_t count)
 
 		ocppd_json_add_int(item, "startPeriod", differences[i].start_s);
 		ocppd_json_add_int(item, "endPeriod", differences[i].end_s);
-		ocppd_json_add(item, "computed", limit_json(differences[i].computed));
-		ocppd_json_add(item, "reported", limit_json(differences[i].reported));
+		ocppd_json_add(item, "computed", tenths_json(differences[i].computed));
+		ocppd_json_add(item, "reported", tenths_json(differences[i].reported));
 		json_object_array_add(list, item);
 	}
 	return list;
 }
 
-/* The answer's schedule, and the query changed to its start, duration and unit. NULL: none. */
-static struct profile *
-reported_schedule(struct json_object *conf, struct smart_query *query)
+struct profile *
+smart_reported(struct json_object *conf, struct smart_query *query)
 {
 	struct json_object *schedule = ocppd_json_get(conf, "chargingSchedule");
 	struct profile *reported = NULL;
@@ -192,7 +214,7 @@ reply_comparison(struct comparison *comparison, struct composite_period *periods
 	uint32_t found;
 
 	if (result == OCPPD_RES_REPLY)
-		reported = reported_schedule(conf, &comparison->query);
+		reported = smart_reported(conf, &comparison->query);
 	body = computed_json(ctx, comparison->request, &comparison->query, periods, &count);
 	if (body == NULL) {
 		free(reported);
@@ -389,6 +411,7 @@ static const struct ocppd_field install_fields[] = {
 	{ "transactionId", OCPPD_T_INTEGER, .min = INT32_MIN, .max = INT32_MAX,
 	  .doc = "of a TxProfile; absent: the one under way" },
 	{ "stackLevel", OCPPD_T_INTEGER, .max = INT32_MAX, .doc = "absent: the template's" },
+	{ "asGiven", OCPPD_T_BOOLEAN, .doc = "in these words or not at all: no fallbacks" },
 };
 static const struct ocppd_field installing_fields[] = {
 	{ "result", OCPPD_T_STRING, OCPPD_REQUIRED },
@@ -396,6 +419,11 @@ static const struct ocppd_field installing_fields[] = {
 	{ "chargingProfile", OCPPD_T_OBJECT, OCPPD_REQUIRED, .fields = PROFILE_ROWS,
 	  .doc = "as it was sent" },
 	{ "status", OCPPD_T_STRING, .doc = "Accepted, Rejected or NotSupported" },
+	{ "adapted", OCPPD_T_STRING,
+	  .doc = "what was changed for the station: `Relative, A at 230 V`" },
+	{ "attempts", OCPPD_T_INTEGER, .doc = "in how many words it was sent, if more than once" },
+	{ "outrankedBy", OCPPD_T_INTEGER, OCPPD_LIST,
+	  .doc = "profiles of a higher stack level in the same place" },
 	{ "warnings", OCPPD_T_STRING, OCPPD_LIST },
 };
 static const struct ocppd_field installed_query[] = {
@@ -414,6 +442,12 @@ static const struct ocppd_field installed_fields[] = {
 static const struct ocppd_field installed_list[] = {
 	{ "items", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
 	  .fields = OCPPD_TABLE(installed_fields) },
+};
+static const struct ocppd_field restored_fields[] = {
+	{ "sent", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "accepted", OCPPD_T_INTEGER, OCPPD_REQUIRED },
+	{ "complete", OCPPD_T_BOOLEAN, OCPPD_REQUIRED,
+	  .doc = "false: the station went away, or answered no more, before the last one" },
 };
 static const struct ocppd_field composite_query[] = {
 	{ "from", OCPPD_T_TIMESTAMP, .doc = "default: now" },
@@ -478,6 +512,10 @@ static const struct ocppd_command installed_commands[] = {
 	  "chargingProfile.stackLevel,chargingProfile.transactionId,template,doubtful",
 	  "List the charging profiles that a station holds" },
 };
+static const struct ocppd_command restore_commands[] = {
+	{ "stations reinstall-charging-profiles", "stationId", NULL,
+	  "Send a station again the charging profiles that it should hold" },
+};
 static const struct ocppd_command composite_commands[] = {
 	{ "stations composite-schedule", "stationId connectorId from duration unit compare", NULL,
 	  "Compute the limits of a connector over time" },
@@ -508,6 +546,10 @@ const struct ocppd_route smart_routes[] = {
 	  .commands = OCPPD_TABLE(installed_commands),
 	  .summary = "The charging profiles that a station holds, as far as is known",
 	  .on_request = routes_installed },
+	{ "POST", "/v1/stations/{stationId}/charging-profiles/reinstall", OCPPD_ROLE_OPERATOR,
+	  .res = OCPPD_TABLE(restored_fields), .commands = OCPPD_TABLE(restore_commands),
+	  .summary = "Send a station again what it should hold, profile by profile",
+	  .on_request = routes_restore },
 	{ "GET", "/v1/stations/{stationId}/connectors/{connectorId}/composite-schedule",
 	  OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(composite_query),
 	  .res = OCPPD_TABLE(composite_fields), .commands = OCPPD_TABLE(composite_commands),

@@ -28,17 +28,8 @@ int
 smart_add_time(const struct ocppd_station *station, struct json_object *object, const char *key,
 	       int64_t time_us)
 {
-	char text[OCPPD_TIME_SIZE];
-	char *dot;
-
-	if (ocppd_station_option(station, "whole_seconds") == NULL)
-		return ocppd_json_add_time(object, key, time_us);
-	if (ocppd_time_format(time_us, text) < 0)
-		return OCPPD_ERANGE;
-	dot = strchr(text, '.');
-	if (dot != NULL)
-		memcpy(dot, "Z", 2);
-	return ocppd_json_add_str(object, key, text);
+	return adapt_add_time(object, key, time_us,
+			      ocppd_station_option(station, "whole_seconds") != NULL);
 }
 
 /* ---- Composite --------------------------------------------------------------------------------
@@ -167,19 +158,6 @@ smart_set(struct smart *ctx, const struct smart_set *set, struct json_object *pr
 	return ocppd_call_send(ctx->host, &request, fn, arg, err);
 }
 
-/* Tenths as a JSON number that prints as it should: 159 as 15.9, 160 as 16. */
-static struct json_object *
-tenths_json(int64_t tenths)
-{
-	char text[32];
-
-	if (tenths % 10 == 0)
-		return json_object_new_int64(tenths / 10);
-	(void)snprintf(text, sizeof(text), "%lld.%lld", (long long)(tenths / 10),
-		       (long long)(tenths % 10));
-	return json_object_new_double_s((double)tenths / 10, text);
-}
-
 static int
 add_periods(struct json_object *schedule, const struct ocppd_charging_limit *limit)
 {
@@ -269,28 +247,40 @@ outcome_of(uint32_t result, struct json_object *conf)
 }
 
 static void
-on_asked(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
-	 struct json_object *conf, void *arg)
+asked_end(struct asked *asked, const struct ocppd_outcall *call, uint32_t result,
+	  struct json_object *conf, const char *adapted)
 {
-	struct asked *asked = arg;
 	struct json_object *profile =
 		ocppd_json_get(ocppd_outcall_request(call), "csChargingProfiles");
 	const char *code = "";
-	const char *text = "";
+	const char *text = NULL;
 	struct ocppd_charging_outcome outcome = {
 		.struct_size = sizeof(outcome),
 		.outcome = outcome_of(result, conf),
 		.profile_id = ocppd_json_get_int(profile, "chargingProfileId", asked->profile_id),
 	};
 
-	(void)host;
-	if (ocppd_outcall_error(call, &code, &text, NULL) < 0)
-		text = "";
-	outcome.text = text == NULL ? "" : text;
+	(void)ocppd_outcall_error(call, &code, &text, NULL);
+	outcome.text = text == NULL ? adapted : text;
 	if (asked->fn != NULL)
 		asked->fn(asked->host, &outcome, asked->arg);
 	smart_done(asked->ctx);
 	free(asked);
+}
+
+static void
+on_cleared(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+	   struct json_object *conf, void *arg)
+{
+	(void)host;
+	asked_end(arg, call, result, conf, "");
+}
+
+static void
+on_delivered(struct ocppd_host *host, const struct delivery_end *end, void *arg)
+{
+	(void)host;
+	asked_end(arg, end->call, end->result, end->conf, end->adapted);
 }
 
 static struct asked *
@@ -336,14 +326,19 @@ ops_install(void *self, struct ocppd_host *host, const struct ocppd_charging_lim
 {
 	struct smart *ctx = self;
 	int r = check_limit(limit, err);
-	struct smart_set set;
+	struct delivery_request wanted;
 	struct json_object *profile;
 	struct asked *asked;
 
 	if (r < 0)
 		return r;
-	set = (struct smart_set){ limit->station, connector_of(limit->place), ocppd_host_name(host),
-				  limit->flags };
+	wanted = (struct delivery_request){
+		.station = limit->station,
+		.connector = connector_of(limit->place),
+		.requester = ocppd_host_name(host),
+		.flags = limit->flags & ~OCPPD_CHARGING_AS_GIVEN,
+		.is_as_given = (limit->flags & OCPPD_CHARGING_AS_GIVEN) != 0,
+	};
 	profile = limit_json(limit, ocppd_now_us(host));
 	asked = asked_new(ctx, host, fn, arg);
 	if (profile == NULL || asked == NULL) {
@@ -352,7 +347,7 @@ ops_install(void *self, struct ocppd_host *host, const struct ocppd_charging_lim
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
 	asked->profile_id = limit->profile_id;
-	return asked_sent(asked, smart_set(ctx, &set, profile, on_asked, asked, err));
+	return asked_sent(asked, deliver(ctx, &wanted, profile, on_delivered, asked, err));
 }
 
 static int
@@ -379,7 +374,7 @@ ops_clear(void *self, struct ocppd_host *host, struct ocppd_station *station, in
 		return ocppd_error_set(err, code, "%s", ocppd_strerror(code));
 	}
 	asked->profile_id = profile_id;
-	return asked_sent(asked, ocppd_call_send(ctx->host, &request, on_asked, asked, err));
+	return asked_sent(asked, ocppd_call_send(ctx->host, &request, on_cleared, asked, err));
 }
 
 static int

@@ -10,17 +10,27 @@
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 
+#include "adapt.h"
 #include "profile.h"
 
 /*
  * The module's state and the seams between its files: composite.c (the schedule, pure), profile.c
- * (profiles and their rules, pure), installed.c (what stations hold), commands.c (the three
- * actions), service.c (for other modules), templates.c and routes.c (operator API), schema.c (the
- * messages), tables.c (tables and statements), ocpp16_smart_charging.c (life).
+ * (profiles and their rules, pure), adapt.c (other words for a profile, pure), installed.c (what
+ * stations hold), load.c (what of it is on record), commands.c (the three actions), deliver.c
+ * (profiles as stations take them), restore.c (sending again what a station may have lost),
+ * follow.c (whether limits are kept), service.c (for other modules), templates.c and routes.c
+ * (operator API), schema.c (the messages), tables.c (tables and statements),
+ * ocpp16_smart_charging.c (life).
  */
 struct smart_conf {
 	int64_t voltage_v;
+	int64_t after_boot; /* AFTER_BOOT_* */
+	int64_t has_fallbacks;
+	int64_t is_watching;
 };
+#define AFTER_BOOT_NOTHING 0
+#define AFTER_BOOT_COMPARE 1
+#define AFTER_BOOT_REINSTALL 2
 
 /* A profile that a station holds. */
 struct installed {
@@ -32,9 +42,17 @@ struct installed {
 	char json[];         /* as it was sent */
 };
 
+struct restore;
+struct follow;
 struct smart_slot { /* with every station */
 	struct installed *first;
-	int64_t last_id; /* the highest id in use or given out */
+	struct restore *restore; /* under way, or NULL */
+	int64_t last_id;         /* the highest id in use or given out */
+	uint32_t taste;          /* TASTE_*: learnt */
+	bool has_climbed;        /* tried other words since its last boot */
+	uint8_t boots;           /* that were answered since boots_mono_us */
+	int64_t boots_mono_us;
+	struct follow *follow; /* connectors whose limits are not kept */
 };
 
 struct smart {
@@ -47,8 +65,9 @@ struct smart {
 	const struct ocppd_transactions_ops *transactions;
 	void *transactions_self;
 	struct ocppd_subscription *subscriptions[4];
-	int64_t counts[3];    /* installed, by purpose */
-	uint32_t outstanding; /* callbacks that will come: stop waits for them */
+	struct ocppd_subscription *readings; /* while any profile is installed */
+	int64_t counts[3];                   /* installed, by purpose */
+	uint32_t outstanding;                /* callbacks that will come: stop waits for them */
 	bool is_starting;
 	bool is_stopping;
 	int slot;
@@ -65,11 +84,14 @@ enum statement {
 	STATEMENT_DOUBT_ALL,
 	STATEMENT_NAME,
 	STATEMENT_LOAD,
+	STATEMENT_SETTLE,
+	STATEMENT_TASTE_PUT,
+	STATEMENT_TASTE_LOAD,
 	STATEMENT_COUNT,
 };
 extern const struct ocppd_statement smart_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration smart_migrations[];
-#define SMART_MIGRATIONS 1
+#define SMART_MIGRATIONS 2
 
 enum metric {
 	METRIC_INSTALLED,
@@ -87,8 +109,6 @@ void smart_done(struct smart *ctx); /* one callback less to wait for */
 /* installed.c */
 struct smart_slot *smart_slot(struct smart *ctx, struct ocppd_station *station);
 ocppd_slot_fini_fn slot_fini;
-/* Reads what is on record, then ends the module's start. */
-int installed_load(struct smart *ctx);
 void installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t connector,
 		      struct json_object *profile);
 /* reason: of the event. */
@@ -113,6 +133,61 @@ void on_remote_start(struct ocppd_host *host, const struct ocppd_event *event, v
 void on_transaction_started(struct ocppd_host *host, const struct ocppd_event *event, void *arg);
 void on_transaction_stopped(struct ocppd_host *host, const struct ocppd_event *event, void *arg);
 void on_station_booted(struct ocppd_host *host, const struct ocppd_event *event, void *arg);
+
+/* As answered: that the profile is where it was, after all. */
+void installed_settle(struct smart *ctx, struct ocppd_station *station, int64_t id);
+/* One that is on record. Returns as profile_parse. */
+int installed_load(struct smart *ctx, struct ocppd_station *station, const struct ocppd_value *row);
+/* Those whose transaction ended while nobody looked. */
+void installed_drop_lost(struct smart *ctx);
+/* Adds to a unit, which is begun if need be; a failure sticks in *r. */
+void smart_unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement statement,
+		    const struct ocppd_value *values, uint32_t count);
+/* Commits, or logs what went wrong. */
+void smart_unit_end(struct smart *ctx, struct ocppd_unit *unit, int r);
+
+/* load.c */
+/* Reads what is on record, then ends the module's start. */
+int smart_load(struct smart *ctx);
+void taste_store(struct smart *ctx, struct ocppd_station *station);
+
+/* deliver.c */
+struct delivery_request {
+	struct ocppd_station *station;
+	int64_t connector;
+	const char *requester;
+	uint32_t flags;   /* OCPPD_CALL_* */
+	bool is_as_given; /* in these words or not at all */
+};
+struct delivery_end { /* the last call, as in ocppd_result_fn */
+	struct ocppd_outcall *call;
+	struct json_object *conf;
+	const char *adapted; /* what it was changed to; "": as asked */
+	uint32_t result;
+	uint32_t calls; /* that the station answered */
+};
+typedef void delivered_fn(struct ocppd_host *host, const struct delivery_end *end, void *arg);
+/* Sends a profile, taken also on error. Returns as ocppd_call_send. */
+int deliver(struct smart *ctx, const struct delivery_request *request, struct json_object *profile,
+	    delivered_fn *fn, void *arg, struct ocppd_error *err);
+
+/* restore.c */
+struct restored {
+	uint32_t sent;
+	uint32_t accepted;
+	uint32_t confirmed; /* borne out by what the station reports: not sent */
+	bool is_complete;
+};
+/* Sends a station again what it held. request, which may be NULL, is answered in the end. Returns
+ * 0, OCPPD_EBUSY: it is under way; OCPPD_ENOMEM. */
+int restore_begin(struct smart *ctx, struct ocppd_station *station, struct ocppd_request *request);
+/* After a boot, as configured. */
+void restore_booted(struct smart *ctx, struct ocppd_station *station);
+
+/* follow.c */
+/* What is installed, or the configuration, changed. */
+void follow_update(struct smart *ctx);
+void follow_fini(struct smart_slot *slot);
 
 /* commands.c */
 /* The transaction under way at a connector; false: there is none. */
@@ -168,11 +243,16 @@ int smart_set(struct smart *ctx, const struct smart_set *set, struct json_object
 	      ocppd_result_fn *fn, void *arg, struct ocppd_error *err);
 
 /* templates.c, routes.c */
+/* The schedule of a GetCompositeSchedule's answer, and the query changed to its start, duration and
+ * unit. NULL: there is none. */
+struct profile *smart_reported(struct json_object *conf, struct smart_query *query);
+void routes_restored(struct smart *ctx, struct ocppd_request *request, const struct restored *done);
+void routes_restore(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 /* The station of the path or the body; NULL: the request was answered. */
 struct ocppd_station *routes_station(struct smart *ctx, struct ocppd_request *request,
 				     const char *station_id);
 extern const struct ocppd_route smart_routes[];
-#define SMART_ROUTES 7
+#define SMART_ROUTES 8
 void templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void templates_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

@@ -17,8 +17,14 @@ static const char *const migration_1[] = {
 	NULL,
 };
 
+static const char *const migration_2[] = {
+	"CREATE TABLE " P "taste (station_id TEXT NOT NULL PRIMARY KEY, taste BIGINT NOT NULL)",
+	NULL,
+};
+
 const struct ocppd_migration smart_migrations[SMART_MIGRATIONS] = {
 	{ 1, 0, "templates and installed profiles", migration_1 },
+	{ 2, 0, "what stations take", migration_2 },
 };
 
 const struct ocppd_statement smart_statements[STATEMENT_COUNT] = {
@@ -58,4 +64,13 @@ const struct ocppd_statement smart_statements[STATEMENT_COUNT] = {
 			     "WHERE station_id > $1 OR (station_id = $1 AND profile_id > $2) "
 			     "ORDER BY station_id, profile_id LIMIT $3",
 			     OCPPD_STATEMENT_READ },
+	[STATEMENT_SETTLE] = { "settle", "UPDATE " P "installed SET is_doubtful = 0 "
+					 "WHERE station_id = $1 AND profile_id = $2" },
+	[STATEMENT_TASTE_PUT] = { "put taste", "INSERT INTO " P "taste (station_id, taste) "
+					       "VALUES ($1, $2) ON CONFLICT (station_id) DO UPDATE "
+					       "SET taste = $2" },
+	[STATEMENT_TASTE_LOAD] = { "load tastes",
+				   "SELECT station_id, taste FROM " P "taste "
+				   "WHERE station_id > $1 ORDER BY station_id LIMIT $2",
+				   OCPPD_STATEMENT_READ },
 };

@@ -380,34 +380,64 @@ reply_error(struct work *work, const struct ocppd_outcall *call)
 	ocppd_request_reply(work->ctx->host, work->request, 502, body);
 }
 
+/* A profile that is never looked at while another is active: quirk H02 hides there. */
 static void
-reply_confirmed(struct work *work, const struct ocppd_outcall *call, struct json_object *conf)
+add_outranking(struct work *work, const struct ocppd_outcall *call, struct json_object *body)
 {
-	const char *status = ocppd_json_get_str(conf, "status");
+	struct json_object *req = ocppd_outcall_request(call);
+	struct json_object *profile = ocppd_json_get(req, "csChargingProfiles");
+	const struct installed *own = installed_find(
+		work->ctx, work->station, ocppd_json_get_int(profile, "chargingProfileId", 0));
+	struct json_object *list = NULL;
+
+	for (struct installed *item = smart_slot(work->ctx, work->station)->first;
+	     own != NULL && item != NULL; item = item->next) {
+		if (item->profile->purpose != own->profile->purpose ||
+		    item->profile->connector != own->profile->connector ||
+		    item->profile->stack_level <= own->profile->stack_level)
+			continue;
+		if (list == NULL)
+			list = json_object_new_array();
+		json_object_array_add(list, json_object_new_int64(item->profile->id));
+	}
+	ocppd_json_add(body, "outrankedBy", list);
+}
+
+static void
+reply_confirmed(struct work *work, const struct delivery_end *end)
+{
+	const struct ocppd_outcall *call = end->call;
+	const char *status = ocppd_json_get_str(end->conf, "status");
 	struct json_object *body = outcome_json(call, "confirmed");
 	struct json_object *profile =
 		ocppd_json_get(ocppd_outcall_request(call), "csChargingProfiles");
 
-	if (status != NULL && strcmp(status, "Accepted") == 0)
+	if (status != NULL && strcmp(status, "Accepted") == 0) {
 		installed_name(work->ctx, ocppd_outcall_station(call),
 			       ocppd_json_get_int(profile, "chargingProfileId", 0),
 			       ocppd_request_param(work->request, "name"));
+		add_outranking(work, call, body);
+	}
 	ocppd_json_add_str(body, "status", status);
+	if (end->adapted[0] != '\0')
+		ocppd_json_add_str(body, "adapted", end->adapted);
+	if (end->calls > 1)
+		ocppd_json_add_int(body, "attempts", end->calls);
 	add_warnings(body, call);
 	ocppd_request_reply(work->ctx->host, work->request, 200, body);
 }
 
 static void
-on_installed(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
-	     struct json_object *conf, void *arg)
+on_installed(struct ocppd_host *host, const struct delivery_end *end, void *arg)
 {
 	struct work *work = arg;
+	const struct ocppd_outcall *call = end->call;
 	const char *code = "";
 	const char *reason = "";
 
-	switch (result) {
+	switch (end->result) {
 	case OCPPD_RES_REPLY:
-		reply_confirmed(work, call, conf);
+		reply_confirmed(work, end);
 		break;
 	case OCPPD_RES_ERROR:
 		reply_error(work, call);
@@ -455,11 +485,12 @@ static int
 install(struct work *work, struct json_object *profile, struct ocppd_error *err)
 {
 	struct json_object *body = ocppd_request_body(work->request);
-	const struct smart_set set = {
+	const struct delivery_request wanted = {
 		work->station,
 		ocppd_json_get_int(body, "connectorId", 0),
 		ocppd_request_user(work->request),
 		OCPPD_CALL_STRICT,
+		ocppd_json_get_bool(body, "asGiven", 0) != 0,
 	};
 	int r = profile == NULL ? OCPPD_ENOMEM : complete(work, profile);
 
@@ -467,7 +498,7 @@ install(struct work *work, struct json_object *profile, struct ocppd_error *err)
 		(void)json_object_put(profile);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
-	return smart_set(work->ctx, &set, profile, on_installed, work, err);
+	return deliver(work->ctx, &wanted, profile, on_installed, work, err);
 }
 
 static void

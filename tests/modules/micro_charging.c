@@ -45,7 +45,8 @@ install(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	const struct ocppd_charging_period periods[] = { { 0, limit, 0 }, { 60, limit / 2, 1 } };
 	const struct ocppd_charging_limit wanted = {
 		.struct_size = sizeof(wanted),
-		.flags = ocppd_json_get_bool(body, "strict", 0) ? OCPPD_CALL_STRICT : 0,
+		.flags = (ocppd_json_get_bool(body, "strict", 0) ? OCPPD_CALL_STRICT : 0) |
+			 (ocppd_json_get_bool(body, "asGiven", 0) ? OCPPD_CHARGING_AS_GIVEN : 0),
 		.station = station_of(host, request),
 		.place = { evse, evse > 0 ? 1 : 0 },
 		.purpose = (uint32_t)ocppd_json_get_int(body, "purpose", OCPPD_CHARGING_DEFAULT),
@@ -147,6 +148,7 @@ static const struct ocppd_field install_fields[] = {
 	{ "limit", OCPPD_T_INTEGER },   { "evse", OCPPD_T_INTEGER },
 	{ "purpose", OCPPD_T_INTEGER }, { "profileId", OCPPD_T_INTEGER },
 	{ "periods", OCPPD_T_INTEGER }, { "strict", OCPPD_T_BOOLEAN },
+	{ "asGiven", OCPPD_T_BOOLEAN },
 };
 static const struct ocppd_field clear_query[] = {
 	{ "profileId", OCPPD_T_INTEGER, OCPPD_REQUIRED },

@@ -24,4 +24,11 @@
  */
 #define OCPPD_EVENT_CHARGING_PROFILE_REFUSED "charging_profile.refused"
 
+/*
+ * Three readings in a row exceed the limit that the installed profiles amount to, by more than a
+ * tenth and 0.5 A or 115 W: {stationId, connectorId, transactionId, chargingRateUnit, limit,
+ * measured}. Told once, until a reading keeps to the limit again.
+ */
+#define OCPPD_EVENT_CHARGING_PROFILE_NOT_FOLLOWED "charging_profile.not_followed"
+
 #endif

@@ -35,9 +35,16 @@ struct ocppd_charging_period {
 	int64_t phases;  /* 1 to 3; 0: not stated, which is 3 */
 };
 
+/*
+ * A station that refuses a limit is asked in other words that amount to the same: from the start of
+ * the transaction instead of by the clock, in watts instead of amperes, for its only connector
+ * instead of the whole. With this flag it is not.
+ */
+#define OCPPD_CHARGING_AS_GIVEN 0x100u
+
 struct ocppd_charging_limit {
 	uint32_t struct_size;
-	uint32_t flags; /* OCPPD_CALL_STRICT, OCPPD_CALL_AUTOMATIC */
+	uint32_t flags; /* OCPPD_CALL_STRICT, OCPPD_CALL_AUTOMATIC, OCPPD_CHARGING_AS_GIVEN */
 	struct ocppd_station *station;
 	struct ocppd_place place;
 	uint32_t purpose;   /* OCPPD_CHARGING_* */
@@ -66,7 +73,8 @@ struct ocppd_charging_outcome {
 	uint32_t struct_size;
 	uint32_t outcome; /* OCPPD_CHARGING_* */
 	int64_t profile_id;
-	const char *text; /* a sentence, "" if there is none; borrowed until the return */
+	const char *text; /* why; or, if it was accepted in other words, in which: "Relative, W at
+			   * 230 V"; else "". Borrowed until the return. */
 };
 typedef void ocppd_charging_fn(struct ocppd_host *host,
 			       const struct ocppd_charging_outcome *outcome, void *arg);
