@@ -16,6 +16,7 @@
 #include "ocpp/quirks.h"
 
 #define KEEP_BYTES 255                  /* D03: what is kept of an over-long string */
+#define DATE_LEN 10                     /* of 2026-03-01 */
 #define EXACT_DOUBLE 9007199254740992.0 /* 2^53: integers beyond are not exact in a double */
 
 const char *
@@ -27,7 +28,7 @@ check_type_words(uint32_t type)
 		[OCPPD_T_DECIMAL] = "expected a number with at most one decimal",
 		[OCPPD_T_BOOLEAN] = "expected true or false",
 		[OCPPD_T_TIMESTAMP] = "expected a date and time (RFC 3339)",
-		[OCPPD_T_URI] = "expected a string",
+		[OCPPD_T_URI] = "expected a URI",
 		[OCPPD_T_OBJECT] = "expected an object",
 		[OCPPD_T_ANY] = "expected a value",
 		[OCPPD_T_NUMBER] = "expected a number",
@@ -208,6 +209,40 @@ check_length(struct checker *checker, const struct place *place, const char *tex
 	check_replace_text(checker, place, text, cut);
 }
 
+/* RFC 3986, as far as the scheme and the characters go. */
+static bool
+is_uri(const char *text)
+{
+	const char *at = text;
+
+	if (!isalpha((unsigned char)*at))
+		return false;
+	while (isalnum((unsigned char)*at) || (*at != '\0' && strchr("+-.", *at) != NULL))
+		at++;
+	if (*at++ != ':')
+		return false;
+	for (; *at != '\0'; at++) {
+		if (*at == '%') {
+			if (!isxdigit((unsigned char)at[1]) || !isxdigit((unsigned char)at[2]))
+				return false;
+		} else if (!isalnum((unsigned char)*at) &&
+			   strchr("-._~:/?#[]@!$&'()*+,;=", *at) == NULL) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* What a station is sent to has to be an address; what stations send is a text all the same. */
+static void
+check_uri(struct checker *checker, const struct place *place, const char *text)
+{
+	struct flaw flaw = { RANK_VALUE, OCPPD_CALLERROR_PROPERTY, NULL, false, false, text };
+
+	if (check_is_ours(checker) && !is_uri(text))
+		(void)check_note(checker, &flaw, check_type_words(place->field->type));
+}
+
 static struct json_object *
 value_at(const struct place *place)
 {
@@ -255,6 +290,27 @@ check_string(struct checker *checker, const struct place *place, struct json_obj
 		check_enum(checker, place, text);
 	else
 		check_length(checker, place, text, len);
+	if (field->type == OCPPD_T_URI)
+		check_uri(checker, place, text);
+}
+
+/* RFC 3339 lets people put a blank between date and time; the schemas' grammar has none. */
+static void
+spell_time(struct checker *checker, const struct place *place, const char *text)
+{
+	struct buf buf = { 0 };
+
+	if (checker->policy->mode != CHECK_OURS || strlen(text) <= DATE_LEN ||
+	    text[DATE_LEN] != ' ')
+		return;
+	buf_add(&buf, text, DATE_LEN);
+	buf_add_char(&buf, 'T');
+	buf_add_str(&buf, text + DATE_LEN + 1);
+	if (buf.error != 0)
+		checker->error = OCPPD_ENOMEM;
+	else
+		check_replace_text(checker, place, buf.data, buf.len);
+	buf_fini(&buf);
 }
 
 static void
@@ -278,8 +334,10 @@ check_timestamp(struct checker *checker, const struct place *place, struct json_
 			check_mend_time(checker, place, checker->policy->now_us);
 		return;
 	}
-	if (flags == 0)
+	if (flags == 0) {
+		spell_time(checker, place, text);
 		return;
+	}
 	flaw.quirk = (flags & OCPPD_TIME_NAIVE) != 0 ? "E01" : "E02";
 	flaw.is_hard = false;
 	if (check_note_mild(checker, &flaw, "a time needs a zone such as Z or +02:00"))
@@ -353,8 +411,8 @@ check_integer(struct checker *checker, const struct place *place, struct json_ob
 	}
 	if (type == json_type_string && !coerced(checker, place, value))
 		return;
-	/* 300.0 and 3e2 are integers by value; modules get them as such. */
-	if (type != json_type_int && !check_is_ours(checker))
+	/* 300.0 and 3e2 are integers by value; modules and stations get them as such. */
+	if (type != json_type_int && checker->policy->mode != CHECK_FILLED)
 		check_replace(checker, place, json_object_new_int64(number));
 	check_range(checker, place, number);
 }

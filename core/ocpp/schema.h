@@ -68,8 +68,8 @@ int findings_add(struct findings **findings, const struct ocppd_finding *finding
 void findings_free(struct findings *findings);
 
 enum check_mode {
-	CHECK_OURS,   /* what we send: strict, nothing is changed */
-	CHECK_FILLED, /* the same, but OCPPD_FILLED members may be absent */
+	CHECK_OURS,   /* what we send: strict; numbers and times are spelled as the schemas want */
+	CHECK_FILLED, /* strict, but OCPPD_FILLED members may be absent; nothing is changed */
 	CHECK_CALL,   /* a station's CALL, by policy */
 	CHECK_RESULT, /* a station's confirmation: by policy's third column */
 };

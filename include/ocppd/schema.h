@@ -20,7 +20,7 @@ OCPPD_BEGIN_DECLS
 #define OCPPD_T_DECIMAL 3 /* number with at most one fractional digit */
 #define OCPPD_T_BOOLEAN 4
 #define OCPPD_T_TIMESTAMP 5 /* RFC 3339 text; see time.h for what else is read */
-#define OCPPD_T_URI 6       /* text */
+#define OCPPD_T_URI 6       /* text; what we send has to be a URI (RFC 3986) */
 #define OCPPD_T_OBJECT 7    /* `fields` */
 #define OCPPD_T_ANY 8       /* any JSON value, unchecked */
 #define OCPPD_T_NUMBER 9    /* any JSON number */

@@ -86,14 +86,20 @@ static const struct ocppd_field configuration[] = {
 	{ "key", OCPPD_T_STRING, OCPPD_LIST, .max = 50, .max_items = 2 },
 	{ "data", OCPPD_T_STRING },
 };
+static const struct ocppd_field diagnostics[] = {
+	{ "location", OCPPD_T_URI, OCPPD_REQUIRED },
+	{ "retries", OCPPD_T_INTEGER },
+	{ "startTime", OCPPD_T_TIMESTAMP },
+};
 
 #define TABLE(rows)                                                                                \
 	{                                                                                          \
 		OCPPD_TABLE(rows)                                                                  \
 	}
 static const struct ocppd_fields tables[] = {
-	TABLE(authorize),    TABLE(boot),  TABLE(boot_conf), TABLE(status),
-	TABLE(meter_values), TABLE(start), TABLE(schedule),  TABLE(configuration),
+	TABLE(authorize), TABLE(boot),          TABLE(boot_conf),
+	TABLE(status),    TABLE(meter_values),  TABLE(start),
+	TABLE(schedule),  TABLE(configuration), TABLE(diagnostics),
 };
 enum table {
 	AUTHORIZE,
@@ -103,7 +109,8 @@ enum table {
 	METER_VALUES,
 	START,
 	SCHEDULE,
-	CONFIGURATION
+	CONFIGURATION,
+	DIAGNOSTICS
 };
 
 struct outcome {
@@ -270,6 +277,60 @@ schema_strict_finds_the_first_flaw(void **state)
 				assert_string_equal(outcome.refusal.at.text, row->expected);
 			outcome_fini(&outcome);
 		}
+	}
+}
+
+/* What we send, and what becomes of it; NULL: refused. */
+static void
+schema_ours_is_spelled_as_the_official_schemas_want(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *sent;
+	} rows[] = {
+		{ "{\"location\":\"ftp://u:p@[::1]:21/a%20b?c=d#e\"}",
+		  "{\"location\":\"ftp://u:p@[::1]:21/a%20b?c=d#e\"}" },
+		{ "{\"location\":\"a+b-c.1:\"}", "{\"location\":\"a+b-c.1:\"}" },
+		{ "{\"location\":\"\"}", NULL },
+		{ "{\"location\":\"/a\"}", NULL },
+		{ "{\"location\":\"1a:b\"}", NULL },
+		{ "{\"location\":\"http://a b\"}", NULL },
+		{ "{\"location\":\"http://a/%2\"}", NULL },
+		{ "{\"location\":\"http://a/%zz\"}", NULL },
+		{ "{\"location\":\"http://a/<b>\"}", NULL },
+		{ "{\"location\":\"http://a/\xc3\xa9\"}", NULL },
+		{ "{\"location\":\"a:b\",\"retries\":3.0}",
+		  "{\"location\":\"a:b\",\"retries\":3}" },
+		{ "{\"location\":\"a:b\",\"retries\":30e-1}",
+		  "{\"location\":\"a:b\",\"retries\":3}" },
+		{ "{\"location\":\"a:b\",\"startTime\":\"2026-03-01 10:00:00Z\"}",
+		  "{\"location\":\"a:b\",\"startTime\":\"2026-03-01T10:00:00Z\"}" },
+		{ "{\"location\":\"a:b\",\"startTime\":\"2026-03-01t10:00:00+02:00\"}",
+		  "{\"location\":\"a:b\",\"startTime\":\"2026-03-01t10:00:00+02:00\"}" },
+		{ "{\"location\":\"a:b\",\"startTime\":\"2026-03-01\"}", NULL },
+	};
+	struct check_policy policy = { .mode = CHECK_OURS };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct outcome outcome;
+
+		policy.mode = CHECK_OURS;
+		check(DIAGNOSTICS, rows[i].text, &policy, &outcome);
+		if ((outcome.r == 0) != (rows[i].sent != NULL))
+			fail_msg("%s: %d", rows[i].text, outcome.r);
+		if (rows[i].sent != NULL)
+			assert_string_equal(outcome.text, rows[i].sent);
+		else
+			assert_int_equal(outcome.refusal.code, OCPPD_CALLERROR_PROPERTY);
+		outcome_fini(&outcome);
+		/* What an operator asks for is judged alike, and stays as it is. */
+		policy.mode = CHECK_FILLED;
+		check(DIAGNOSTICS, rows[i].text, &policy, &outcome);
+		assert_int_equal(outcome.r == 0, rows[i].sent != NULL);
+		if (outcome.r == 0)
+			assert_int_equal(strlen(outcome.text), strlen(rows[i].text));
+		outcome_fini(&outcome);
 	}
 }
 
@@ -701,6 +762,7 @@ main(void)
 		cmocka_unit_test(schema_result_warns_or_is_beyond_reading),
 		cmocka_unit_test(schema_many_hard_flaws_are_refused),
 		cmocka_unit_test(schema_soft_flaws_beyond_the_bound_are_counted),
+		cmocka_unit_test(schema_ours_is_spelled_as_the_official_schemas_want),
 		cmocka_unit_test(schema_payload_check_lets_filled_members_be_absent),
 		cmocka_unit_test(schema_table_with_unknown_type_is_refused),
 		cmocka_unit_test(quirks_items_are_checked),
