@@ -206,13 +206,15 @@ def check_template(args):
         flags = f"-fsanitize={args.sanitize}" if args.sanitize else ""
         env.update(PKG_CONFIG="pkg-config --define-prefix", PKG_CONFIG_PATH=str(pkg_config),
                    LD_LIBRARY_PATH=str(library), CC=args.cc, OCPPD=str(daemon))
-        module = folder / "module"
-        shutil.copytree(args.source / "packaging/examples/acme_energy", module)
-        must(["cmake", "-S", ".", "-B", "build", f"-Docppd_DIR={package}", f"-DOCPPD={daemon}",
-              f"-DCMAKE_C_FLAGS={flags}", f"-DOCPPD_SANITIZE={args.sanitize}"], module, env)
-        must(["cmake", "--build", "build"], module, env)
-        must(["ctest", "--test-dir", "build", "--output-on-failure"], module, env)
-        must(["make", f"CFLAGS=-Wall -Wextra -Werror {flags}", "all", "check"], module, env)
+        for example in sorted((args.source / "packaging/examples").iterdir()):
+            module = folder / example.name
+            shutil.copytree(example, module)
+            must(["cmake", "-S", ".", "-B", "build", f"-Docppd_DIR={package}",
+                  f"-DOCPPD={daemon}", f"-DCMAKE_C_FLAGS={flags}",
+                  f"-DOCPPD_SANITIZE={args.sanitize}"], module, env)
+            must(["cmake", "--build", "build"], module, env)
+            must(["ctest", "--test-dir", "build", "--output-on-failure"], module, env)
+            must(["make", f"CFLAGS=-Wall -Wextra -Werror {flags}", "all", "check"], module, env)
     return 0
 
 
