@@ -14,18 +14,11 @@
 /* ---- Connectors ---------------------------------------------------------------------------------
  */
 
-static bool
-is_out(const char *status)
-{
-	return status != NULL &&
-	       (strcmp(status, "Faulted") == 0 || strcmp(status, "Unavailable") == 0);
-}
-
 static int
 find_usable(const struct ocppd_connector_info *info, void *arg)
 {
 	(void)arg;
-	return info->place.evse > 0 && !is_out(info->status) ? 1 : 0;
+	return info->place.evse > 0 && !status_is_out(info->status) ? 1 : 0;
 }
 
 /* One for any connector lasts as long as there is one that could serve it. */
@@ -97,7 +90,7 @@ on_connector(struct ocppd_host *host, const struct ocppd_event *event, void *arg
 	if (ctx->is_stopping || station == NULL || connector < 0 || status == NULL ||
 	    live_slot(ctx, station)->first == NULL)
 		return;
-	if (is_out(status))
+	if (status_is_out(status))
 		end_hit(ctx, station, connector, status);
 	else if (strcmp(status, "Reserved") == 0)
 		confirm(ctx, station, connector);
@@ -123,7 +116,7 @@ find_used(struct reservations *ctx, const struct use *use)
 
 	for (struct live *live = live_slot(ctx, use->station)->first; live != NULL;
 	     live = live->next) {
-		if (!live_is_for(live, use->token, use->parent) ||
+		if (!terms_are_for(&live->terms, use->token, use->parent) ||
 		    use->start_us < live->created_us - CLOCKS_US)
 			continue;
 		if (live->terms.connector == use->connector)
@@ -213,7 +206,7 @@ on_under_way(const struct ocppd_tx_info *info, void *arg)
 	if ((info->flags & OCPPD_TX_UNAUTHORISED) != 0 ||
 	    (live->terms.connector != 0 && live->terms.connector != info->place.evse) ||
 	    info->start_us < live->created_us - CLOCKS_US ||
-	    !live_is_for(live, info->token, info->parent))
+	    !terms_are_for(&live->terms, info->token, info->parent))
 		return 0;
 	reconcile->transaction_id = info->transaction_id;
 	return 1;

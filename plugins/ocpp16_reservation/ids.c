@@ -9,36 +9,11 @@
 
 #include <string.h>
 
-/* As for transactions: a block never begins below 128 for each minute since 2025, so that a
- * restored older database does not repeat what was given away since. */
-#define EPOCH_US INT64_C(1735689600000000)
-#define IDS_A_MINUTE 128
-
-static int64_t
-id_floor(int64_t now_us)
-{
-	int64_t floor;
-
-	if (now_us < EPOCH_US)
-		return 1;
-	floor = (now_us - EPOCH_US) / 60000000 * IDS_A_MINUTE + 1;
-	return floor > RESERVATION_ID_MAX / 4 * 3 ? 1 : floor;
-}
-
-static void
-mark(struct id_block *block, int64_t id)
-{
-	int64_t at = id - block->base;
-
-	if (block->base != 0 && at >= 0 && at < ID_BLOCK)
-		block->taken[at / 64] |= UINT64_C(1) << (at % 64);
-}
-
 void
 ids_take(struct reservations *ctx, int64_t id)
 {
-	mark(&ctx->block, id);
-	mark(&ctx->spare, id);
+	id_block_mark(&ctx->block, id);
+	id_block_mark(&ctx->spare, id);
 }
 
 static void
@@ -61,7 +36,7 @@ on_taken(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	for (uint32_t i = 0; result >= 0 && i < rows->count; i++)
-		mark(&ctx->spare, rows->values[(size_t)i * rows->columns].number);
+		id_block_mark(&ctx->spare, rows->values[(size_t)i * rows->columns].number);
 	ctx->spare.is_ready = result >= 0;
 	reserve_end(ctx, result, err);
 	reservation_done(ctx);
@@ -120,29 +95,15 @@ ids_reserve(struct reservations *ctx)
 	return 0;
 }
 
-static bool
-take_next(struct id_block *block, int64_t *ret_id)
-{
-	while (block->base != 0 && block->is_ready && block->next < ID_BLOCK) {
-		uint32_t at = block->next++;
-
-		if ((block->taken[at / 64] >> (at % 64) & 1) != 0)
-			continue;
-		*ret_id = block->base + at;
-		return true;
-	}
-	return false;
-}
-
 int
 ids_choose(struct reservations *ctx, int64_t *ret_id)
 {
-	bool is_found = take_next(&ctx->block, ret_id);
+	bool is_found = id_block_next(&ctx->block, ret_id);
 
 	if (!is_found && ctx->spare.is_ready) {
 		ctx->block = ctx->spare;
 		memset(&ctx->spare, 0, sizeof(ctx->spare));
-		is_found = take_next(&ctx->block, ret_id);
+		is_found = id_block_next(&ctx->block, ret_id);
 	}
 	if (ctx->spare.base == 0 && ctx->block.next >= ID_BLOCK / 2 && !ctx->is_reserving &&
 	    !ctx->is_stopping)

@@ -17,41 +17,6 @@ live_slot(struct reservations *ctx, struct ocppd_station *station)
 	return ocppd_station_slot(ctx->host, station, ctx->slot);
 }
 
-static char
-fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-void
-tag_fold(const char *text, char ret_text[TAG_SIZE])
-{
-	size_t len = strnlen(text, TAG_SIZE - 1);
-
-	for (size_t i = 0; i < len; i++)
-		ret_text[i] = fold(text[i]);
-	ret_text[len] = '\0';
-}
-
-static bool
-tag_equal(const char *a, const char *b)
-{
-	while (*a != '\0' && fold(*a) == fold(*b)) {
-		a++;
-		b++;
-	}
-	return fold(*a) == fold(*b);
-}
-
-bool
-live_is_for(const struct live *live, const char *token, const char *parent)
-{
-	if (token != NULL && tag_equal(live->terms.token, token))
-		return true;
-	return parent != NULL && parent[0] != '\0' && live->terms.parent[0] != '\0' &&
-	       tag_equal(live->terms.parent, parent);
-}
-
 struct live *
 live_find(struct reservations *ctx, struct ocppd_station *station, int64_t id)
 {

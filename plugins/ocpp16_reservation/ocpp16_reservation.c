@@ -32,6 +32,7 @@ reservation_started(struct reservations *ctx, int result, const struct ocppd_err
 	if (result >= 0) {
 		follow_reconcile(ctx);
 		live_arm(ctx); /* what expired meanwhile ends with the first look */
+		on_retain(ctx->host, ctx);
 	}
 	ocppd_started(ctx->host, result < 0 ? err : NULL);
 }
@@ -105,10 +106,11 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	struct reservations *ctx = calloc(1, sizeof(*ctx));
 	int r;
 
-	(void)conf;
 	if (ctx == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	ctx->host = host;
+	ctx->conf = conf;
+	TAILQ_INIT(&ctx->unstored);
 	TAILQ_INIT(&ctx->live);
 	TAILQ_INIT(&ctx->waits);
 	LIST_INIT(&ctx->sending);
@@ -153,19 +155,32 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 		return ocppd_error_set(err, r, "a service is missing");
 	live_forget(ctx);
 	ctx->timer = ocppd_timer_new(host, on_expiry, ctx);
+	ctx->retry_timer = ocppd_timer_new(host, on_retry, ctx);
+	ctx->retain_timer = ocppd_timer_new(host, on_retain, ctx);
 	ctx->subscriptions[0] =
 		ocppd_event_subscribe(host, OCPPD_EVENT_CONNECTOR_STATUS, on_connector, ctx);
 	ctx->subscriptions[1] =
 		ocppd_event_subscribe(host, OCPPD_EVENT_TRANSACTION_STARTED, on_transaction, ctx);
 	ctx->is_stopping = false;
 	ctx->is_starting = true;
-	r = ctx->timer == NULL || ctx->subscriptions[0] == NULL || ctx->subscriptions[1] == NULL
+	r = ctx->timer == NULL || ctx->retry_timer == NULL || ctx->retain_timer == NULL ||
+			    ctx->subscriptions[0] == NULL || ctx->subscriptions[1] == NULL
 		    ? OCPPD_ENOMEM
 		    : load_page(ctx, INT64_MIN);
 	if (r >= 0)
 		return OCPPD_PENDING;
 	ctx->is_starting = false;
 	return ocppd_error_set(err, r, "the reservations cannot be read");
+}
+
+static void
+reload(struct ocppd_host *host, void *arg, const void *conf)
+{
+	struct reservations *ctx = arg;
+
+	(void)host;
+	ctx->conf = conf;
+	ocppd_timer_set(ctx->retain_timer, 0);
 }
 
 static int
@@ -178,6 +193,9 @@ stop(struct ocppd_host *host, void *arg)
 	ctx->is_stopping = true;
 	ocppd_timer_free(ctx->timer);
 	ctx->timer = NULL;
+	ocppd_timer_free(ctx->retain_timer);
+	ctx->retain_timer = NULL;
+	store_stop(ctx);
 	for (size_t i = 0; i < 2; i++) {
 		ocppd_event_unsubscribe(ctx->subscriptions[i]);
 		ctx->subscriptions[i] = NULL;
@@ -196,6 +214,13 @@ shutdown_module(struct ocppd_host *host, void *arg)
 	free(ctx);
 }
 
+static const struct ocppd_option options[] = {
+	{ "keep", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct reservation_conf, keep_s), .min = 0, .max = INT64_C(315360000),
+	  .def = "365d",
+	  .doc = "How long a reservation that ended is kept, with its history. 0s: for ever." },
+};
+
 static const struct ocppd_need needs[] = {
 	{ "ocppd.storage", .major = 1 },
 	{ "ocppd.authorization", .major = 1, .module = "id_tags" },
@@ -208,7 +233,9 @@ OCPPD_PLUGIN = {
 	"ocpp16_reservation",
 	"0.1.0",
 	"OCPP 1.6 Reservation profile",
+	.conf_size = sizeof(struct reservation_conf),
 	.needs = OCPPD_TABLE(needs),
+	.options = OCPPD_TABLE(options),
 	.actions = { reservation_actions, RESERVATION_ACTIONS, sizeof(reservation_actions[0]) },
 	.topics = { reservation_topics, RESERVATION_TOPICS, sizeof(reservation_topics[0]) },
 	.migrations = { reservation_migrations, RESERVATION_MIGRATIONS,
@@ -219,6 +246,7 @@ OCPPD_PLUGIN = {
 	.metrics = { reservation_metrics, METRIC_COUNT, sizeof(reservation_metrics[0]) },
 	.init = init,
 	.start = start,
+	.reload = reload,
 	.stop = stop,
 	.shutdown = shutdown_module,
 };

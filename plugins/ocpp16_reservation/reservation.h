@@ -14,35 +14,22 @@
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 
+#include "rules.h"
+
 /*
  * The module's state and the seams between its files: actions.c (ReserveNow, CancelReservation),
- * follow.c (what ends a reservation), ids.c, live.c (those that hold, in memory), store.c (writing,
- * and waiting for it), routes.c (operator API), tables.c (SQL, fields and routes),
- * ocpp16_reservation.c (life).
+ * follow.c (what ends a reservation), ids.c, live.c (those that hold, in memory), rules.c (tags,
+ * statuses and ids, pure), store.c (writing, and waiting for it), retain.c (forgetting what ended
+ * long ago), routes.c (operator API), tables.c (SQL, fields and routes), ocpp16_reservation.c
+ * (life).
  */
-#define TAG_SIZE (20 * 4 + 1)
-#define STATION_SIZE (OCPPD_STATION_ID_MAX * 4 + 1)
-#define ID_BLOCK 256
-#define RESERVATION_ID_MAX 2147483647
+struct reservation_conf {
+	int64_t keep_s; /* 0: for ever */
+};
 
-/* The words of `status`. The first two hold, the others are over. */
-#define STATUS_ACCEPTED "Accepted"
-#define STATUS_UNCONFIRMED "Unconfirmed" /* sent, but its answer never came */
-#define STATUS_FAILED "Failed"           /* answered with an error */
-#define STATUS_USED "Used"
-#define STATUS_CANCELLED "Cancelled"
-#define STATUS_EXPIRED "Expired"
+#define STATION_SIZE (OCPPD_STATION_ID_MAX * 4 + 1)
 
 #define EVENT_RESERVATION_CHANGED "reservation.changed"
-
-/* What is reserved, for whom and until when. */
-struct terms {
-	int64_t id;
-	int64_t expiry_us;
-	int32_t connector; /* 0: any */
-	char token[TAG_SIZE];
-	char parent[TAG_SIZE]; /* "" : none */
-};
 
 /* A reservation that holds, as far as is known. */
 struct live {
@@ -60,17 +47,12 @@ struct station_slot {
 	struct live *first;
 };
 
-struct id_block {
-	int64_t base; /* 0: none */
-	uint32_t next;
-	bool is_ready;                 /* what is taken is known */
-	uint64_t taken[ID_BLOCK / 64]; /* a bit an id */
-};
-
 struct sending;
 LIST_HEAD(sending_list, sending);
 struct wait;
 TAILQ_HEAD(wait_list, wait);
+struct change;
+TAILQ_HEAD(change_list, change);
 
 struct reservations {
 	struct ocppd_host *host;
@@ -90,11 +72,17 @@ struct reservations {
 	struct id_block spare;
 	struct sending_list sending;
 	struct wait_list waits;
+	struct change_list unstored; /* in order: none overtakes another */
+	uint32_t unstored_count;
+	struct ocppd_timer *retry_timer;
+	struct ocppd_timer *retain_timer;
+	const struct reservation_conf *conf;
 	uint64_t begun;  /* changes on their way to the table */
 	uint64_t stored; /* of them, those that arrived or failed */
 	int slot;
 	uint32_t outstanding;
 	bool is_reserving;
+	bool is_retrying; /* one that was set aside is being stored */
 	bool is_starting;
 	bool is_stopping;
 };
@@ -111,6 +99,8 @@ enum {
 	STATEMENT_LIST_STATION,
 	STATEMENT_FIND,
 	STATEMENT_HISTORY,
+	STATEMENT_FORGET_HISTORY,
+	STATEMENT_FORGET,
 	STATEMENT_COUNT,
 };
 
@@ -140,7 +130,7 @@ enum {
 
 extern const struct ocppd_statement reservation_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration reservation_migrations[];
-#define RESERVATION_MIGRATIONS 1
+#define RESERVATION_MIGRATIONS 2
 extern const struct ocppd_action reservation_actions[];
 #define RESERVATION_ACTIONS 2
 extern const struct ocppd_topic reservation_topics[];
@@ -170,10 +160,7 @@ struct live *live_find(struct reservations *ctx, struct ocppd_station *station, 
 /* The only one with that id, at that station unless NULL. *ret_is_ambiguous: there are several. */
 struct live *live_find_any(struct reservations *ctx, const char *station_id, int64_t id,
 			   bool *ret_is_ambiguous);
-/* Is the token, or its group, the one it is reserved for? parent may be NULL. */
-bool live_is_for(const struct live *live, const char *token, const char *parent);
 void live_arm(struct reservations *ctx);
-void tag_fold(const char *text, char ret_text[TAG_SIZE]);
 void live_forget(struct reservations *ctx); /* the table knows better */
 void live_free(struct reservations *ctx);   /* when stations are no more, too */
 void on_expiry(struct ocppd_host *host, void *ctx);
@@ -200,8 +187,14 @@ void store_late(struct reservations *ctx, const struct note *note, int64_t start
 typedef void stored_fn(void *arg);
 int store_wait(struct reservations *ctx, stored_fn *fn, void *arg);
 struct json_object *reservation_json(const struct ocppd_value *row);
-bool status_is_live(const char *status);
 void value_copy(const struct ocppd_value *value, char *ret_text, size_t size);
+
+/* What could not be stored is tried again until the module stops. */
+void on_retry(struct ocppd_host *host, void *ctx);
+void store_stop(struct reservations *ctx);
+
+/* retain.c */
+void on_retain(struct ocppd_host *host, void *ctx);
 
 /* actions.c */
 int prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,

@@ -11,6 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_MS 5000
+#define UNSTORED_MAX 10000 /* more are lost, and said to be */
+#define STATUS_SIZE 16
+#define REASON_SIZE 256
+
 struct wait {
 	TAILQ_ENTRY(wait) all;
 	uint64_t until; /* so many are stored */
@@ -28,12 +33,6 @@ value_copy(const struct ocppd_value *value, char *ret_text, size_t size)
 	if (len > 0)
 		memcpy(ret_text, value->data, len);
 	ret_text[len] = '\0';
-}
-
-bool
-status_is_live(const char *status)
-{
-	return strcmp(status, STATUS_ACCEPTED) == 0 || strcmp(status, STATUS_UNCONFIRMED) == 0;
 }
 
 static void
@@ -123,107 +122,269 @@ tell(struct reservations *ctx, const struct ocppd_value *row)
 					  reservation_json(row));
 }
 
+/* A change, kept until it is stored. */
+struct change {
+	TAILQ_ENTRY(change) all;
+	struct reservations *ctx;
+	uint32_t statement;
+	bool is_late; /* was tried in vain: nobody waits for it any more */
+	bool has_status;
+	int64_t id;
+	int64_t now_us;
+	int64_t start_us; /* of STATEMENT_LATE */
+	int64_t transaction_id;
+	struct terms terms; /* of STATEMENT_PUT */
+	char station_id[STATION_SIZE];
+	char status[STATUS_SIZE];
+	char reason[REASON_SIZE];
+	char requester[]; /* "": nobody */
+};
+
+static int change_commit(struct change *change);
+
+static void
+log_unstored(const struct change *change, int result, const char *text)
+{
+	OCPPD_ERROR(change->ctx->host, "reservation.unstored",
+		    OCPPD_STR("station", change->station_id), OCPPD_INT("reservation", change->id),
+		    OCPPD_STR("err", ocppd_error_name(result)), OCPPD_STR("text", text));
+}
+
+/* Whether it could be stored at another time. */
+static bool
+is_temporary(int result)
+{
+	return result == OCPPD_EIO || result == OCPPD_ESPACE || result == OCPPD_EBUSY ||
+	       result == OCPPD_ENOMEM;
+}
+
+static void
+set_aside(struct change *change, bool is_first)
+{
+	struct reservations *ctx = change->ctx;
+
+	if (ctx->unstored_count == UNSTORED_MAX || ctx->retry_timer == NULL) {
+		OCPPD_ERROR(ctx->host, "reservation.lost", OCPPD_STR("station", change->station_id),
+			    OCPPD_INT("reservation", change->id));
+		free(change);
+		return;
+	}
+	if (ctx->unstored_count++ == 0)
+		ocppd_timer_set(ctx->retry_timer, RETRY_MS);
+	if (is_first)
+		TAILQ_INSERT_HEAD(&ctx->unstored, change, all);
+	else
+		TAILQ_INSERT_TAIL(&ctx->unstored, change, all);
+}
+
+/* The next one that was set aside; what comes meanwhile queues behind. */
+static void
+retry_next(struct reservations *ctx)
+{
+	struct change *change = TAILQ_FIRST(&ctx->unstored);
+
+	if (change == NULL || ctx->is_retrying || ctx->retry_timer == NULL)
+		return;
+	TAILQ_REMOVE(&ctx->unstored, change, all);
+	ctx->unstored_count--;
+	ctx->is_retrying = change_commit(change) >= 0;
+	if (ctx->is_retrying)
+		return;
+	set_aside(change, true);
+	ocppd_timer_set(ctx->retry_timer, RETRY_MS);
+}
+
+void
+on_retry(struct ocppd_host *host, void *arg)
+{
+	(void)host;
+	retry_next(arg);
+}
+
+void
+store_stop(struct reservations *ctx)
+{
+	struct change *change;
+
+	ocppd_timer_free(ctx->retry_timer);
+	ctx->retry_timer = NULL;
+	while ((change = TAILQ_FIRST(&ctx->unstored)) != NULL) {
+		TAILQ_REMOVE(&ctx->unstored, change, all);
+		OCPPD_ERROR(ctx->host, "reservation.lost", OCPPD_STR("station", change->station_id),
+			    OCPPD_INT("reservation", change->id));
+		free(change);
+	}
+	ctx->unstored_count = 0;
+}
+
 static void
 on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
 {
-	struct reservations *ctx = arg;
+	struct change *change = arg;
+	struct reservations *ctx = change->ctx;
+	bool was_late = change->is_late;
 
+	(void)host;
+	if (was_late)
+		ctx->is_retrying = false;
+	else
+		ctx->stored++;
 	if (result < 0)
-		OCPPD_ERROR(host, "reservation.unstored",
-			    OCPPD_STR("err", ocppd_error_name(result)),
-			    OCPPD_STR("text", err == NULL ? NULL : err->text));
+		log_unstored(change, result, err == NULL ? NULL : err->text);
 	else if (count > 0 && rows[0].count > 0)
 		tell(ctx, rows[0].values);
-	ctx->stored++;
+	if (is_temporary(result)) {
+		change->is_late = true;
+		set_aside(change, was_late);
+		if (was_late && ctx->retry_timer != NULL)
+			ocppd_timer_set(ctx->retry_timer, RETRY_MS);
+	} else {
+		free(change);
+		if (was_late)
+			retry_next(ctx);
+	}
 	wake(ctx);
 	reservation_done(ctx);
 }
 
-/* A unit of the statement and the line of history that goes with it. */
-static void
-commit(struct reservations *ctx, const struct note *note, int64_t now_us, uint32_t statement,
-       const struct ocppd_value *values, uint32_t count)
+static struct ocppd_value
+text_or_null(const char *text)
 {
+	return ocppd_value_str(text[0] == '\0' ? NULL : text);
+}
+
+static struct ocppd_value
+status_value(const struct change *change)
+{
+	return ocppd_value_str(change->has_status ? change->status : NULL);
+}
+
+static int
+add_put(struct ocppd_unit *unit, const struct change *change)
+{
+	const struct terms *terms = &change->terms;
+	char folded[TAG_SIZE];
+
+	tag_fold(terms->token, folded);
+	const struct ocppd_value values[] = {
+		ocppd_value_str(change->station_id), ocppd_value_int(change->id),
+		ocppd_value_int(terms->connector),   ocppd_value_str(folded),
+		ocppd_value_str(terms->token),       text_or_null(terms->parent),
+		ocppd_value_int(terms->expiry_us),   status_value(change),
+		ocppd_value_str(change->reason),     text_or_null(change->requester),
+		ocppd_value_int(change->now_us),
+	};
+
+	return change->ctx->storage->unit_add(unit, change->ctx->host, STATEMENT_PUT, values,
+					      sizeof(values) / sizeof(values[0]), 0);
+}
+
+static int
+add_change(struct ocppd_unit *unit, const struct change *change)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_str(change->station_id),
+		ocppd_value_int(change->id),
+		status_value(change),
+		ocppd_value_str(change->reason),
+		change->transaction_id == 0 ? ocppd_value_null()
+					    : ocppd_value_int(change->transaction_id),
+		ocppd_value_int(change->now_us),
+		ocppd_value_int(change->start_us), /* of STATEMENT_LATE only */
+	};
+	uint32_t count = sizeof(values) / sizeof(values[0]);
+
+	return change->ctx->storage->unit_add(
+		unit, change->ctx->host, change->statement, values,
+		change->statement == STATEMENT_LATE ? count : count - 1, 0);
+}
+
+/* A unit of the statement and the line of history that goes with it. */
+static int
+change_commit(struct change *change)
+{
+	struct reservations *ctx = change->ctx;
 	const struct ocppd_value line[] = {
-		ocppd_value_str(note->station_id), ocppd_value_int(note->id),
-		ocppd_value_int(now_us),           ocppd_value_str(note->reason),
-		ocppd_value_str(note->requester),
+		ocppd_value_str(change->station_id), ocppd_value_int(change->id),
+		ocppd_value_int(change->now_us),     ocppd_value_str(change->reason),
+		text_or_null(change->requester),
 	};
 	struct ocppd_unit *unit = NULL;
 	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
 
 	if (r >= 0)
-		r = ctx->storage->unit_add(unit, ctx->host, statement, values, count, 0);
+		r = change->statement == STATEMENT_PUT ? add_put(unit, change)
+						       : add_change(unit, change);
 	if (r >= 0)
 		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_HISTORY_ADD, line,
 					   sizeof(line) / sizeof(line[0]), 0);
 	if (r < 0) {
 		ctx->storage->unit_free(unit);
-		OCPPD_ERROR(
-			ctx->host, "reservation.unstored", OCPPD_STR("station", note->station_id),
-			OCPPD_INT("reservation", note->id), OCPPD_STR("err", ocppd_error_name(r)));
-		return;
+		log_unstored(change, r, NULL);
+		return r;
 	}
-	ctx->begun++;
+	if (!change->is_late)
+		ctx->begun++;
 	ctx->outstanding++;
-	ctx->storage->unit_commit(unit, on_stored, ctx);
+	ctx->storage->unit_commit(unit, on_stored, change);
+	return 0;
 }
 
-static struct ocppd_value
-transaction_value(const struct note *note)
+/* terms: NULL but for STATEMENT_PUT. */
+static void
+change_begin(struct reservations *ctx, uint32_t statement, const struct note *note,
+	     const struct terms *terms, int64_t start_us)
 {
-	return note->transaction_id == 0 ? ocppd_value_null()
-					 : ocppd_value_int(note->transaction_id);
+	size_t len = note->requester == NULL ? 0 : strlen(note->requester);
+	struct change *change = calloc(1, sizeof(*change) + len + 1);
+
+	if (change == NULL) {
+		OCPPD_ERROR(ctx->host, "reservation.lost", OCPPD_STR("station", note->station_id),
+			    OCPPD_INT("reservation", note->id));
+		return;
+	}
+	change->ctx = ctx;
+	change->statement = statement;
+	change->id = note->id;
+	change->now_us = ocppd_now_us(ctx->host);
+	change->start_us = start_us;
+	change->transaction_id = note->transaction_id;
+	change->has_status = note->status != NULL;
+	if (terms != NULL)
+		change->terms = *terms;
+	(void)snprintf(change->station_id, sizeof(change->station_id), "%s", note->station_id);
+	(void)snprintf(change->status, sizeof(change->status), "%s",
+		       note->status == NULL ? "" : note->status);
+	(void)snprintf(change->reason, sizeof(change->reason), "%s",
+		       note->reason == NULL ? "" : note->reason);
+	if (len > 0)
+		memcpy(change->requester, note->requester, len);
+	/* What was set aside comes first. */
+	if (ctx->unstored_count > 0 || ctx->is_retrying) {
+		log_unstored(change, OCPPD_EBUSY, "others wait before it");
+		change->is_late = true;
+		set_aside(change, false);
+	} else if (change_commit(change) < 0) {
+		change->is_late = true;
+		set_aside(change, false);
+	}
 }
 
 void
 store_put(struct reservations *ctx, const struct note *note, const struct terms *terms)
 {
-	int64_t now_us = ocppd_now_us(ctx->host);
-	char folded[TAG_SIZE];
-
-	tag_fold(terms->token, folded);
-	const struct ocppd_value values[] = {
-		ocppd_value_str(note->station_id),
-		ocppd_value_int(note->id),
-		ocppd_value_int(terms->connector),
-		ocppd_value_str(folded),
-		ocppd_value_str(terms->token),
-		ocppd_value_str(terms->parent[0] == '\0' ? NULL : terms->parent),
-		ocppd_value_int(terms->expiry_us),
-		ocppd_value_str(note->status),
-		ocppd_value_str(note->reason),
-		ocppd_value_str(note->requester),
-		ocppd_value_int(now_us),
-	};
-
-	commit(ctx, note, now_us, STATEMENT_PUT, values, sizeof(values) / sizeof(values[0]));
+	change_begin(ctx, STATEMENT_PUT, note, terms, 0);
 }
 
 void
 store_change(struct reservations *ctx, const struct note *note)
 {
-	int64_t now_us = ocppd_now_us(ctx->host);
-	const struct ocppd_value values[] = {
-		ocppd_value_str(note->station_id), ocppd_value_int(note->id),
-		ocppd_value_str(note->status),     ocppd_value_str(note->reason),
-		transaction_value(note),           ocppd_value_int(now_us),
-	};
-
-	commit(ctx, note, now_us, STATEMENT_CHANGE, values, sizeof(values) / sizeof(values[0]));
+	change_begin(ctx, STATEMENT_CHANGE, note, NULL, 0);
 }
 
 void
 store_late(struct reservations *ctx, const struct note *note, int64_t start_us)
 {
-	int64_t now_us = ocppd_now_us(ctx->host);
-	const struct ocppd_value values[] = {
-		ocppd_value_str(note->station_id), ocppd_value_int(note->id),
-		ocppd_value_str(note->status),     ocppd_value_str(note->reason),
-		transaction_value(note),           ocppd_value_int(now_us),
-		ocppd_value_int(start_us),
-	};
-
-	commit(ctx, note, now_us, STATEMENT_LATE, values, sizeof(values) / sizeof(values[0]));
+	change_begin(ctx, STATEMENT_LATE, note, NULL, start_us);
 }

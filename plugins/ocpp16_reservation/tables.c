@@ -34,8 +34,15 @@ static const char *const migration_1[] = {
 	NULL,
 };
 
+static const char *const migration_2[] = {
+	"CREATE INDEX ocpp16_reservation_over ON ocpp16_reservation_reservation "
+	"(changed_us, record_id) WHERE status NOT IN ('Accepted', 'Unconfirmed')",
+	NULL,
+};
+
 const struct ocppd_migration reservation_migrations[RESERVATION_MIGRATIONS] = {
 	{ 1, 0, "reservations and their history", migration_1 },
+	{ 2, 0, "those that are over by time", migration_2 },
 };
 
 /* The order of the R_* columns. */
@@ -52,6 +59,10 @@ const struct ocppd_migration reservation_migrations[RESERVATION_MIGRATIONS] = {
 	" OR ($5 = 1 AND status IN ('Accepted', 'Unconfirmed'))"                                   \
 	" OR ($5 = 0 AND status NOT IN ('Accepted', 'Unconfirmed')))"                              \
 	" ORDER BY record_id DESC LIMIT $2"
+
+#define OVER                                                                                       \
+	"SELECT record_id FROM ocpp16_reservation_reservation WHERE changed_us < $1 "              \
+	"AND status NOT IN ('Accepted', 'Unconfirmed') ORDER BY changed_us, record_id LIMIT $2"
 
 const struct ocppd_statement reservation_statements[STATEMENT_COUNT] = {
 	/* $1: ids begin no lower, $2: how many. Never beyond 31 bits. */
@@ -119,6 +130,16 @@ const struct ocppd_statement reservation_statements[STATEMENT_COUNT] = {
 				"FROM ocpp16_reservation_history WHERE reservation_id = $1 "
 				"AND station_id = $2 ORDER BY history_id DESC LIMIT $3",
 				OCPPD_STATEMENT_READ },
+	/* The same in both: $1 ended before, $2 how many. */
+	[STATEMENT_FORGET_HISTORY] = { "forget stories",
+				       "DELETE FROM ocpp16_reservation_history WHERE EXISTS "
+				       "(SELECT 1 FROM ocpp16_reservation_reservation r "
+				       "WHERE r.station_id = ocpp16_reservation_history.station_id "
+				       "AND r.reservation_id = "
+				       "ocpp16_reservation_history.reservation_id "
+				       "AND r.record_id IN (" OVER "))" },
+	[STATEMENT_FORGET] = { "forget", "DELETE FROM ocpp16_reservation_reservation "
+					 "WHERE record_id IN (" OVER ")" },
 };
 
 /* ---- Messages ---------------------------------------------------------------------------------

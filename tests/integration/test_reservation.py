@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import json
+import sqlite3
 import time
 
 import pytest
@@ -531,6 +532,137 @@ class Follower:
     def close(self):
         self.connection.close()
         self.answer.close()
+
+
+def test_what_happens_while_storage_is_out_is_stored_later(tmp_path):
+    async def play(daemon, database):
+        async with reserving(daemon, "CP-1") as station:
+            kept = await reserve(daemon, "CP-1", connectorId=1)
+            ending = await reserve(daemon, "CP-1", connectorId=2, expiryDate=ahead(1))
+            database.execute("BEGIN IMMEDIATE")
+            # Refused by nobody: the station took it, and has it.
+            status, body = await command(daemon, "CP-1", "ReserveNow", terms(connectorId=3))
+            assert (status, body["response"]["status"]) == (200, "Accepted")
+            made = {"stationId": "CP-1",
+                    "reservationId": station.calls[-1][3]["reservationId"]}
+            status, _ = await command(daemon, "CP-1", "CancelReservation",
+                                      {"reservationId": kept["reservationId"]})
+            assert status == 200
+            waiting = lambda: {line["reservation"] for line in daemon.log.events(
+                "reservation.unstored")}
+            for _ in range(1500):
+                if {str(made["reservationId"]), str(ending["reservationId"])} <= waiting():
+                    break
+                await asyncio.sleep(0.02)
+            assert {str(made["reservationId"]), str(ending["reservationId"])} <= waiting()
+            # What is known holds, though it is not on record: it cannot be cancelled twice.
+            status, body = await command(daemon, "CP-1", "CancelReservation",
+                                         {"reservationId": kept["reservationId"]})
+            assert status == 200 and body["warnings"], body
+            database.execute("ROLLBACK")
+            status, body = await daemon.api_async(
+                "GET", "/v1/reservations?stationId=CP-1&active=true")
+            assert status == 200
+            for _ in range(1500):
+                status, body = await daemon.api_async(
+                    "GET", f"/v1/reservations/{made['reservationId']}")
+                if status == 200 and (await show(daemon, ending))["status"] == "Expired":
+                    break
+                await asyncio.sleep(0.02)
+            assert status == 200 and body["status"] == "Accepted", body
+            assert [line["status"] for line in body["history"]] == ["Accepted"]
+            body = await until(daemon, kept, "Cancelled")
+            assert [line["status"] for line in body["history"]] == ["Cancelled", "Accepted"]
+            assert not daemon.log.events("reservation.lost")
+
+    with Daemon(tmp_path, {**MODULE, "storage_sqlite": {"busy_timeout": "100ms"},
+                           "id_tags": {"unknown_tags": "accept"}}) as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(play(daemon, database))
+        database.close()
+
+
+def test_what_never_could_be_stored_is_told(tmp_path):
+    async def play(daemon, database):
+        async with reserving(daemon, "CP-1"):
+            ending = await reserve(daemon, "CP-1", expiryDate=ahead(1))
+            database.execute("BEGIN IMMEDIATE")
+            for _ in range(1500):
+                if daemon.log.events("reservation.unstored"):
+                    return ending
+                await asyncio.sleep(0.02)
+            raise AssertionError("the expiry was stored")
+
+    with Daemon(tmp_path, {**MODULE, "storage_sqlite": {"busy_timeout": "100ms"},
+                           "id_tags": {"unknown_tags": "accept"}}) as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        record = run(play(daemon, database))
+        log = daemon.log
+        daemon.stop()
+        assert log.events("reservation.lost", reservation=record["reservationId"])
+        database.close()
+        # It ends again, by the clock.
+        daemon.start()
+        run(until(daemon, record, "Expired"))
+
+
+OLD = 40 * 86400 * 1000000
+AGE = {"reservation": f"UPDATE ocpp16_reservation_reservation SET changed_us = changed_us - {OLD}",
+       "more": """INSERT INTO ocpp16_reservation_reservation (station_id, reservation_id,
+           connector_id, token, presented, expiry_us, status, reason, created_us, changed_us)
+           VALUES ('CP-2', ?, 1, 'x', 'X', 1, 'Used', 'long ago', 1, 1)""",
+       "story": """INSERT INTO ocpp16_reservation_history (station_id, reservation_id, time_us,
+           status, reason, connector_id, presented, expiry_us)
+           VALUES ('CP-2', ?, 1, 'Used', 'long ago', 1, 'X', 1)"""}
+
+
+def test_what_ended_long_ago_is_forgotten(tmp_path):
+    async def play(daemon):
+        async with reserving(daemon, "CP-1"):
+            over = await reserve(daemon, "CP-1")
+            await command(daemon, "CP-1", "CancelReservation",
+                          {"reservationId": over["reservationId"]})
+            await until(daemon, over, "Cancelled")
+            return over, await reserve(daemon, "CP-1", connectorId=2)
+
+    def lines(station):
+        with contextlib.closing(sqlite3.connect(tmp_path / "ocppd.db")) as database:
+            return [database.execute(f"SELECT count(*) FROM ocpp16_reservation_{table} "
+                                     "WHERE station_id = ?", (station,)).fetchone()[0]
+                    for table in ("reservation", "history")]
+
+    with Daemon(tmp_path, {"ocpp16_reservation": {"keep": "30d"},
+                           "id_tags": {"unknown_tags": "accept"}}) as daemon:
+        over, holding = run(play(daemon))
+        daemon.restart()
+        assert lines("CP-1") == [2, 3]
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(tmp_path / "ocppd.db")) as database:
+            database.execute(AGE["reservation"])
+            for number in range(1200):
+                database.execute(AGE["more"], (number,))
+                database.execute(AGE["story"], (number,))
+            database.commit()
+        daemon.start()
+        for _ in range(1500):
+            if lines("CP-2") == [0, 0]:
+                break
+            time.sleep(0.02)
+        assert lines("CP-2") == [0, 0]
+        # As old, but it holds.
+        assert lines("CP-1") == [1, 1]
+        assert daemon.api("GET", f"/v1/reservations/{holding['reservationId']}")[1]["active"]
+        assert daemon.api("GET", f"/v1/reservations/{over['reservationId']}")[0] == 404
+        # Kept for ever.
+        daemon.stop()
+        with contextlib.closing(sqlite3.connect(tmp_path / "ocppd.db")) as database:
+            database.execute(AGE["more"], (1,))
+            database.commit()
+        daemon.settings["plugins"]["ocpp16_reservation"] = {"keep": "0s"}
+        daemon.write_config()
+        daemon.start()
+        assert not daemon.log.events("reservations.forgotten")
+        assert lines("CP-2") == [1, 0]
 
 
 def test_events_and_metrics(tmp_path):
