@@ -7,6 +7,8 @@
  */
 #include "http_api.h"
 
+#include "backup.h"
+
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
@@ -167,6 +169,7 @@ shutdown_api(struct ocppd_host *host, void *ctx)
 	jobs_free(api->jobs);
 	queue_free(api->queue);
 	tokens_free(api->tokens);
+	backups_free(api->backups);
 	while (!LIST_EMPTY(&api->pending))
 		(void)pending_end(LIST_FIRST(&api->pending));
 	routes_fini(&api->routes);
@@ -194,8 +197,9 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	api->jobs = jobs_new(api);
 	api->queue = queue_new(api);
 	api->tokens = tokens_new(api);
-	if (api->auth == NULL || api->events == NULL || api->health == NULL || api->jobs == NULL ||
-	    api->queue == NULL || api->tokens == NULL) {
+	api->backups = backups_new(api);
+	if (api->backups == NULL || api->auth == NULL || api->events == NULL ||
+	    api->health == NULL || api->jobs == NULL || api->queue == NULL || api->tokens == NULL) {
 		shutdown_api(host, api);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
@@ -232,6 +236,7 @@ undo_start(struct api *api)
 	health_stop(api->health);
 	jobs_stop(api->jobs);
 	queue_stop(api->queue);
+	backups_stop(api->backups);
 	events_stop(api->events);
 	server_free(api->server);
 	api->server = NULL;
@@ -251,6 +256,8 @@ open_up(struct api *api, struct ocppd_error *err)
 		r = queue_start(api->queue);
 	if (r == 0)
 		r = jobs_start(api->jobs);
+	if (r == 0)
+		r = backups_start(api->backups);
 	if (r == 0)
 		r = tokens_apply(api->tokens);
 	if (r < 0)
@@ -364,6 +371,7 @@ stop(struct ocppd_host *host, void *ctx)
 	health_stop(api->health);
 	jobs_stop(api->jobs);
 	queue_stop(api->queue);
+	backups_stop(api->backups);
 	r = server_stop(api->server, on_empty);
 	if (r == OCPPD_PENDING)
 		ocppd_timer_set(api->stop_timer, api->conf->stop_timeout_ms);

@@ -11,6 +11,7 @@
 #include "pending.h"
 #include "routes.h"
 
+struct backups;
 struct event_base;
 struct health;
 struct jobs;
@@ -40,6 +41,8 @@ struct api_conf {
 	int64_t queue_commands;
 	int64_t jobs;
 	int64_t job_stations;
+	const char *backup_directory;
+	int64_t backup_keep_s;
 };
 
 /* The module's context. */
@@ -58,6 +61,7 @@ struct api {
 	struct jobs *jobs;
 	struct queue *queue;
 	struct tokens *tokens;
+	struct backups *backups;
 	const struct ocppd_storage_ops *storage; /* NULL: none */
 	void *storage_self;
 	uint32_t stores;  /* writes under way: the stop waits for them */
@@ -83,7 +87,11 @@ route_fn system_version;
 route_fn system_plugins;
 route_fn system_actions;
 route_fn system_reload;
-route_fn system_backup;
+route_fn backup_post;
+route_fn backup_list;
+route_fn backup_get;
+route_fn backup_data;
+route_fn backup_delete;
 route_fn command_post;
 route_fn openapi_get;
 route_fn events_get;

@@ -391,10 +391,14 @@ set_responses(struct maker *maker, struct json_object *operation, const struct o
 	set_str(maker, ok, "description", row->summary);
 	if (row->on_request == events_get)
 		set_stream(maker, ok, "text/event-stream", schema);
+	else if (row->on_request == backup_data)
+		set_stream(maker, ok, "application/vnd.sqlite3", schema);
 	else if (is_csv(row))
 		set_stream(maker, ok, "text/csv", schema);
 	else
 		set(maker, ok, "content", json_content(maker, schema));
+	if (row->on_request == backup_post)
+		set(maker, responses, "202", json_object_get(ok));
 	if (row->on_request == jobs_post)
 		set(maker, responses, "202", ok);
 	else
@@ -464,6 +468,22 @@ set_payloads(struct maker *maker, struct json_object *operation)
 	set(maker, operation, "x-payload", payloads);
 }
 
+/* How ocppctl waits for a copy and fetches it. */
+static void
+set_backup(struct maker *maker, struct json_object *operation)
+{
+	struct json_object *job = object(maker);
+	struct json_object *words = array(maker);
+
+	append_str(maker, words, "ready");
+	append_str(maker, words, "failed");
+	set_str(maker, job, "id", "backupId");
+	set_str(maker, job, "show", "/v1/backups/{backupId}");
+	set_str(maker, job, "data", "/v1/backups/{backupId}/data");
+	set(maker, job, "over", words);
+	set(maker, operation, "x-job", job);
+}
+
 /* How ocppctl follows a job to its end: where it is shown, and when it is over. */
 static void
 set_job(struct maker *maker, struct json_object *operation)
@@ -528,6 +548,8 @@ add_operation(struct maker *maker, const struct route *route)
 	set_body(maker, operation, row);
 	set_responses(maker, operation, row);
 	set_commands(maker, operation, row);
+	if (row->on_request == backup_post)
+		set_backup(maker, operation);
 	if (row->on_request == jobs_post) {
 		set_job(maker, operation);
 		set_payloads(maker, operation);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * What the daemon says of itself: health, version, modules, actions; and what can be asked of it:
- * reload and backup.
+ * What the daemon says of itself: health, version, modules, actions; and its reload.
  */
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
-#include <ocppd/service/storage.h>
 
 #include "http_api.h"
 #include "server.h"
@@ -373,62 +371,5 @@ system_reload(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		(void)pending_end(pending);
 		ocppd_request_problem(host, request, 409, "reload-under-way",
 				      "a reload is under way already");
-	}
-}
-
-/* ---- Backup -------------------------------------------------------------------------------- */
-
-static void
-on_backup(struct ocppd_host *host, int result, const struct ocppd_error *err, void *arg)
-{
-	struct ocppd_request *request = pending_end(arg);
-	struct json_object *body;
-
-	if (request == NULL)
-		return;
-	if (result < 0) {
-		ocppd_request_fail(host, request, result, err);
-		return;
-	}
-	body = json_object_new_object();
-	if (body == NULL || ocppd_json_add_str(body, "result", "written") < 0) {
-		(void)json_object_put(body);
-		fail_memory(host, request);
-		return;
-	}
-	ocppd_request_reply(host, request, 200, body);
-}
-
-void
-system_backup(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
-{
-	const char *path = ocppd_json_get_str(ocppd_request_body(request), "path");
-	const struct ocppd_storage_ops *storage;
-	const void *ops = NULL;
-	void *self = NULL;
-	struct pending *pending;
-	int r;
-
-	if (path == NULL || path[0] != '/') {
-		ocppd_request_problem(host, request, 400, "invalid-body",
-				      "path is not an absolute path");
-		return;
-	}
-	r = ocppd_service_get(host, "ocppd.storage", 1, 0, &ops, &self);
-	storage = ops;
-	if (r < 0 || storage->backup == NULL) {
-		ocppd_request_problem(host, request, 501, "unsupported",
-				      "no loaded storage module offers backups");
-		return;
-	}
-	pending = pending_new(ctx, request);
-	if (pending == NULL) {
-		fail_memory(host, request);
-		return;
-	}
-	r = storage->backup(self, host, path, on_backup, pending);
-	if (r < 0) {
-		(void)pending_end(pending);
-		ocppd_request_fail(host, request, r, NULL);
 	}
 }

@@ -164,6 +164,21 @@ const struct ocppd_option api_options[] = {
 	  .max = 1000000,
 	  .def = "50000",
 	  .doc = "Most stations of one such command." },
+	{ .name = "backup_directory",
+	  .type = OCPPD_CONF_PATH,
+	  .flags = LIVE,
+	  .offset = AT(backup_directory),
+	  .doc = "Folder of this daemon alone where copies of the database wait to be fetched. "
+		 "Absent: the one that the service manager names in STATE_DIRECTORY, or that of "
+		 "`socket`." },
+	{ .name = "backup_keep",
+	  .type = OCPPD_CONF_DURATION_S,
+	  .flags = LIVE,
+	  .offset = AT(backup_keep_s),
+	  .min = 1,
+	  .max = 604800,
+	  .def = "1h",
+	  .doc = "How long such a copy waits before it is removed." },
 };
 
 static const char *const directions[] = { "received", "sent", NULL };
@@ -353,10 +368,28 @@ static const struct ocppd_field health_query[] = {
 	  .doc = "only whether the daemon lives: 200 whatever the checks say" },
 };
 
+static const struct ocppd_field backup_fields[] = {
+	{ .name = "backupId", .type = OCPPD_T_STRING },
+	{ .name = "state", .type = OCPPD_T_STRING, .doc = "running, ready or failed" },
+	{ .name = "done", .type = OCPPD_T_INTEGER, .doc = "bytes" },
+	{ .name = "total", .type = OCPPD_T_INTEGER, .doc = "bytes; may grow while it runs" },
+	{ .name = "createdAt", .type = OCPPD_T_TIMESTAMP },
+	{ .name = "expiresAt", .type = OCPPD_T_TIMESTAMP },
+	{ .name = "requester", .type = OCPPD_T_STRING },
+	{ .name = "detail", .type = OCPPD_T_STRING, .doc = "why it failed" },
+	{ .name = "result", .type = OCPPD_T_STRING, .doc = "written, to a path" },
+};
+static const struct ocppd_command backups_commands[] = {
+	{ .words = "backups",
+	  .columns = "backupId,state,done,total,createdAt,expiresAt,requester",
+	  .help = "Copies of the database that wait to be fetched" },
+};
+static const struct ocppd_command backup_delete_commands[] = {
+	{ .words = "backups delete", .args = "backupId", .help = "Remove one that waits" },
+};
 static const struct ocppd_field backup_body[] = {
 	{ .name = "path",
 	  .type = OCPPD_T_STRING,
-	  .flags = OCPPD_REQUIRED,
 	  .max = 4096,
 	  .doc = "absolute path of the copy, on the daemon's host; must not exist" },
 };
@@ -481,7 +514,10 @@ static const struct ocppd_command reload_commands[] = {
 	{ .words = "reload", .help = "Read the configuration again" },
 };
 static const struct ocppd_command backup_commands[] = {
-	{ .words = "backup", .args = "path", .help = "Write a consistent copy of the database" },
+	{ .words = "backup",
+	  .args = "path",
+	  .help = "Make a consistent copy of the database: in a file on the daemon's host, or with "
+		  "-o FILE here" },
 };
 
 const struct ocppd_route api_routes[] = {
@@ -529,8 +565,32 @@ const struct ocppd_route api_routes[] = {
 	  .role = OCPPD_ROLE_ADMIN,
 	  .req = OCPPD_TABLE(backup_body),
 	  .commands = OCPPD_TABLE(backup_commands),
-	  .summary = "Write a consistent copy of the database to a file on the daemon's host",
-	  .on_request = system_backup },
+	  .summary = "Make a consistent copy of the database: 200 when it is in the file `path` on "
+		     "the daemon's host; 202 without one, it can be fetched when it is ready",
+	  .on_request = backup_post },
+	{ .method = "GET",
+	  .path = "/v1/backups",
+	  .role = OCPPD_ROLE_ADMIN,
+	  .commands = OCPPD_TABLE(backups_commands),
+	  .summary = "Copies of the database that are being made or wait to be fetched",
+	  .on_request = backup_list },
+	{ .method = "GET",
+	  .path = "/v1/backups/{backupId}",
+	  .role = OCPPD_ROLE_ADMIN,
+	  .res = OCPPD_TABLE(backup_fields),
+	  .summary = "Progress of a copy of the database",
+	  .on_request = backup_get },
+	{ .method = "GET",
+	  .path = "/v1/backups/{backupId}/data",
+	  .role = OCPPD_ROLE_ADMIN,
+	  .summary = "The copy itself; it is removed once it was fetched as a whole",
+	  .on_request = backup_data },
+	{ .method = "DELETE",
+	  .path = "/v1/backups/{backupId}",
+	  .role = OCPPD_ROLE_ADMIN,
+	  .commands = OCPPD_TABLE(backup_delete_commands),
+	  .summary = "Give up a copy of the database, or remove it",
+	  .on_request = backup_delete },
 	{ .method = "GET",
 	  .path = "/v1/events",
 	  .role = OCPPD_ROLE_VIEWER,

@@ -6,9 +6,9 @@
 #include <ocppd/plugin.h>
 
 /* The rows of the descriptor. */
-#define API_OPTIONS 17
+#define API_OPTIONS 19
 #define API_TOPICS 3
-#define API_ROUTES 21
+#define API_ROUTES 25
 
 extern const struct ocppd_option api_options[API_OPTIONS];
 extern const struct ocppd_topic api_topics[API_TOPICS];

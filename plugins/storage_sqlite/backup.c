@@ -35,34 +35,58 @@ fail_system(const char *what, const char *path, struct failure **ret_failure)
 	return code;
 }
 
-static int
-fail_engine(struct db *source, int rc, const char *path, struct failure **ret_failure)
+/* Nobody waits for it any more. */
+static bool
+is_over(const struct backup *backup)
 {
-	int code = (rc & 0xff) == SQLITE_FULL ? OCPPD_ESPACE : OCPPD_EIO;
-
-	if (atomic_load(&source->storage->is_stopping))
-		code = OCPPD_ESHUTDOWN;
-	*ret_failure =
-		failure_new(code, "backup to %s: %s", path,
-			    code == OCPPD_ESHUTDOWN ? "the daemon stops" : sqlite3_errstr(rc));
-	return code;
+	return atomic_load(&backup->storage->is_stopping) || atomic_load(&backup->is_cancelled);
 }
 
 static int
-copy_pages(struct db *source, sqlite3 *target, const char *path)
+fail_engine(const struct backup *backup, int rc, const char *path, struct failure **ret_failure)
+{
+	int code = (rc & 0xff) == SQLITE_FULL ? OCPPD_ESPACE : OCPPD_EIO;
+
+	const char *why = sqlite3_errstr(rc);
+
+	if (atomic_load(&backup->is_cancelled)) {
+		code = OCPPD_EGONE;
+		why = "given up";
+	} else if (atomic_load(&backup->storage->is_stopping)) {
+		code = OCPPD_ESHUTDOWN;
+		why = "the daemon stops";
+	}
+	*ret_failure = failure_new(code, "backup to %s: %s", path, why);
+	return code;
+}
+
+static void
+count_pages(struct backup *backup, sqlite3_backup *copy, int64_t page_bytes)
+{
+	int64_t total = sqlite3_backup_pagecount(copy);
+
+	atomic_store(&backup->total_bytes, total * page_bytes);
+	atomic_store(&backup->done_bytes, (total - sqlite3_backup_remaining(copy)) * page_bytes);
+}
+
+static int
+copy_pages(struct backup *backup, struct db *source, sqlite3 *target, const char *path)
 {
 	struct storage *storage = source->storage;
 	int pages = (int)storage->conf->backup_pages_per_step;
 	sqlite3_backup *copy = sqlite3_backup_init(target, "main", source->conn, "main");
 	int64_t told_mono_us = ocppd_mono_us(storage->host);
+	int64_t page_bytes = 0;
 	int rc = SQLITE_OK;
 
 	if (copy == NULL)
 		return sqlite3_extended_errcode(target);
-	while (rc == SQLITE_OK && !atomic_load(&storage->is_stopping)) {
+	rc = db_int(source, "PRAGMA page_size", &page_bytes);
+	while (rc == SQLITE_OK && !is_over(backup)) {
 		int64_t now = 0;
 
 		rc = sqlite3_backup_step(copy, pages);
+		count_pages(backup, copy, page_bytes);
 		now = ocppd_mono_us(storage->host);
 		if (rc != SQLITE_OK || now - told_mono_us < 5000000)
 			continue;
@@ -80,19 +104,17 @@ copy_pages(struct db *source, sqlite3 *target, const char *path)
 static int
 on_progress(void *arg)
 {
-	struct storage *storage = arg;
-
-	return atomic_load(&storage->is_stopping) ? 1 : 0;
+	return is_over(arg) ? 1 : 0;
 }
 
 static int
-verify(struct storage *storage, sqlite3 *target)
+verify(struct backup *backup, sqlite3 *target)
 {
 	sqlite3_stmt *stmt = NULL;
 	const char *answer = NULL;
 	int rc;
 
-	sqlite3_progress_handler(target, 20000, on_progress, storage);
+	sqlite3_progress_handler(target, 20000, on_progress, backup);
 	rc = sqlite3_prepare_v2(target, "PRAGMA quick_check(1)", -1, &stmt, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(stmt);
@@ -104,7 +126,7 @@ verify(struct storage *storage, sqlite3 *target)
 }
 
 static int
-copy(struct storage *storage, const char *path, struct failure **ret_failure)
+copy(struct backup *backup, const char *path, struct failure **ret_failure)
 {
 	struct db source = { 0 };
 	sqlite3 *target = NULL;
@@ -112,7 +134,7 @@ copy(struct storage *storage, const char *path, struct failure **ret_failure)
 	int rc;
 	int r;
 
-	r = db_open(&source, storage, true, ret_failure);
+	r = db_open(&source, backup->storage, true, ret_failure);
 	if (r < 0)
 		return r;
 	rc = db_exec(&source, "BEGIN");
@@ -122,11 +144,11 @@ copy(struct storage *storage, const char *path, struct failure **ret_failure)
 		rc = sqlite3_open_v2(path, &target, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 				     NULL);
 	if (rc == SQLITE_OK)
-		rc = copy_pages(&source, target, path);
+		rc = copy_pages(backup, &source, target, path);
 	if (rc == SQLITE_OK)
-		rc = verify(storage, target);
+		rc = verify(backup, target);
 	if (rc != SQLITE_OK)
-		r = fail_engine(&source, rc, path, ret_failure);
+		r = fail_engine(backup, rc, path, ret_failure);
 	(void)sqlite3_close(target);
 	db_close(&source);
 	return r;
@@ -181,7 +203,7 @@ run(struct backup *backup, struct failure **ret_failure)
 		goto out;
 	}
 	(void)close(fd);
-	r = copy(backup->storage, part, ret_failure);
+	r = copy(backup, part, ret_failure);
 	if (r == 0)
 		r = publish(part, backup->path, ret_failure);
 	if (r < 0)

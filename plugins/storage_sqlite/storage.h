@@ -239,6 +239,9 @@ struct backup {
 	ocppd_storage_fn *fn;
 	char *path;
 	pthread_t thread;
+	_Atomic int64_t done_bytes;
+	_Atomic int64_t total_bytes;
+	_Atomic bool is_cancelled;
 };
 
 /* Starts the backup's thread. 0, OCPPD_ENOMEM or OCPPD_EIO; then the caller keeps it. */

@@ -492,6 +492,35 @@ storage_backup(void *self, struct ocppd_host *host, const char *path, ocppd_stor
 	return 0;
 }
 
+/* The one under way, if that host began it. */
+static struct backup *
+backup_of(struct storage *storage, const struct ocppd_host *host)
+{
+	return storage->backup != NULL && storage->backup->job.host == host ? storage->backup
+									    : NULL;
+}
+
+static int
+storage_backup_progress(void *self, struct ocppd_host *host, int64_t *ret_done, int64_t *ret_total)
+{
+	struct backup *backup = backup_of(self, host);
+
+	if (backup == NULL)
+		return OCPPD_ENOENT;
+	*ret_done = atomic_load(&backup->done_bytes);
+	*ret_total = atomic_load(&backup->total_bytes);
+	return 0;
+}
+
+static void
+storage_backup_cancel(void *self, struct ocppd_host *host)
+{
+	struct backup *backup = backup_of(self, host);
+
+	if (backup != NULL)
+		atomic_store(&backup->is_cancelled, true);
+}
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 /* The path as configured, or ocppd.db in the folder that the service manager names, or in the
@@ -658,6 +687,8 @@ static const struct ocppd_storage_ops ops = {
 	.query = storage_query,
 	.migrate = storage_migrate,
 	.backup = storage_backup,
+	.backup_progress = storage_backup_progress,
+	.backup_cancel = storage_backup_cancel,
 };
 
 static const struct ocppd_provide provides[] = {

@@ -146,7 +146,7 @@ BODIES = [
     ("escaped backslash is no NUL", '{"path":"/a\\\\u0000b"}', {}, 501),
     ("invalid UTF-8", b'{"path":"/\xff"}', {}, 400),
     ("32 levels too deep", '{"path":' + "[" * 40 + "]" * 40 + "}", {}, 400),
-    ("missing member", "{}", {}, 400),
+    ("no member is required", "{}", {}, 501),
     ("unknown member", '{"path":"/a","x":1}', {}, 400),
     ("wrong type", '{"path":1}', {}, 400),
     ("form", '{"path":"/a"}', {"Content-Type": "application/x-www-form-urlencoded"}, 415),
@@ -160,6 +160,12 @@ def test_body(daemon, label, body, headers, status):
     headers = {"Content-Type": "application/json", **headers}
     got, answer, _ = ask(daemon, "POST", "/v1/backup", HASHED, body, headers)
     assert got == status, answer
+
+
+def test_missing_member(daemon):
+    status, answer, _ = ask(daemon, "POST", "/v1/tokens", HASHED, '{"name":"x"}',
+                            {"Content-Type": "application/json"})
+    assert status == 400 and "role" in answer["detail"], answer
 
 
 MALFORMED = [
@@ -341,7 +347,7 @@ def test_openapi_describes_every_route(daemon):
 
 CTL = [
     ("help", ["help"], 0, "call stationId Action [name=value...]"),
-    ("help of a command", ["help", "backup"], 0, "path  string, required"),
+    ("help of a command", ["help", "backup"], 0, "path  string"),
     ("plugins", ["plugins"], 0, "http_api"),
     ("json", ["version", "--json"], 0, '"moduleInterface"'),
     ("version of its own", ["--version"], 0, "ocppctl "),

@@ -110,6 +110,43 @@ wait_over(struct json_object *follow, const char *path, job_ask_fn *ask, void *a
 	return 0;
 }
 
+bool
+job_has_data(const struct command *command)
+{
+	return member_text(member(command->operation, "x-job"), "data") != NULL;
+}
+
+int
+job_await(const struct command *command, struct json_object *job, job_ask_fn *ask, void *arg,
+	  char **ret_path, int64_t *ret_size)
+{
+	struct json_object *follow = member(command->operation, "x-job");
+	char *show = path_of(follow, "show", job);
+	char *data = path_of(follow, "data", job);
+	struct json_object *now = json_object_get(job);
+	int status = FAILED;
+
+	if (show == NULL || data == NULL) {
+		(void)fprintf(stderr, "ocppctl: the daemon does not say how to follow the job\n");
+		goto out;
+	}
+	status = wait_over(follow, show, ask, arg, &now);
+	if (status == 0 && member_text(now, "detail") != NULL) {
+		(void)fprintf(stderr, "ocppctl: %s\n", member_text(now, "detail"));
+		status = FAILED;
+	}
+	if (status == 0) {
+		*ret_size = json_object_get_int64(member(now, "total"));
+		*ret_path = data;
+		data = NULL;
+	}
+out:
+	(void)json_object_put(now);
+	free(show);
+	free(data);
+	return status;
+}
+
 int
 job_follow(const struct command *command, struct json_object *job, job_ask_fn *ask, void *arg,
 	   struct json_object **ret_results)

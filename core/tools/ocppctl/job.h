@@ -14,6 +14,12 @@ typedef int job_ask_fn(const char *path, struct json_object **ret_body, void *ar
  * caller's. Returns 0, or the status to end with. */
 int job_follow(const struct command *command, struct json_object *job, job_ask_fn *ask, void *arg,
 	       struct json_object **ret_results);
+/* The same for one whose outcome is a file: ret_path, the caller's, is where it is fetched,
+ * ret_size how much it is. */
+int job_await(const struct command *command, struct json_object *job, job_ask_fn *ask, void *arg,
+	      char **ret_path, int64_t *ret_size);
+/* Its outcome is a file. */
+bool job_has_data(const struct command *command);
 /* The `status` of a result is none of a refusal. */
 bool job_is_success(const struct command *command, struct json_object *item);
 

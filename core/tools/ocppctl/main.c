@@ -14,6 +14,8 @@
 #include "input.h"
 #include "invoke.h"
 #include "job.h"
+#include "options.h"
+#include "output.h"
 #include "spec.h"
 #include "table.h"
 
@@ -38,20 +40,7 @@
 #define EXIT_DENIED 8
 #define EXIT_INVALID 9
 
-#define WAIT_S 660 /* longer than the longest time a station can be given */
 #define PAGES_MAX 100000
-
-struct options {
-	const char *url;
-	const char *socket;
-	const char *token;
-	const char *token_file;
-	int64_t wait_s;
-	bool is_json;
-	bool is_help;
-	bool is_version;
-	bool is_complete; /* for the shell's completion */
-};
 
 struct status_exit {
 	uint32_t status;
@@ -98,144 +87,6 @@ exit_of_result(int result)
 	default:
 		return EXIT_UNREACHABLE;
 	}
-}
-
-/* ---- Options ------------------------------------------------------------------------------- */
-
-struct text_option {
-	const char *name;
-	size_t offset;
-};
-
-static const struct text_option text_options[] = {
-	{ "--url", offsetof(struct options, url) },
-	{ "--socket", offsetof(struct options, socket) },
-	{ "--token", offsetof(struct options, token) },
-	{ "--token-file", offsetof(struct options, token_file) },
-};
-
-/* Returns how many arguments were used: 0: no option of ours; negative: a value is missing. */
-static int
-read_text_option(struct options *options, char **args, int count)
-{
-	for (size_t i = 0; i < sizeof(text_options) / sizeof(text_options[0]); i++) {
-		const char *name = text_options[i].name;
-		size_t len = strlen(name);
-		char *at = (char *)options + text_options[i].offset;
-		const char *value;
-
-		if (strncmp(args[0], name, len) != 0 ||
-		    (args[0][len] != '\0' && args[0][len] != '='))
-			continue;
-		if (args[0][len] == '\0' && count < 2)
-			return OCPPD_EINVAL;
-		value = args[0][len] == '=' ? args[0] + len + 1 : args[1];
-		memcpy(at, &value, sizeof(value));
-		return args[0][len] == '=' ? 1 : 2;
-	}
-	return 0;
-}
-
-static int
-read_option(struct options *options, char **args, int count)
-{
-	if (strcmp(args[0], "--json") == 0) {
-		options->is_json = true;
-		return 1;
-	}
-	if (strcmp(args[0], "--help") == 0 || strcmp(args[0], "-h") == 0) {
-		options->is_help = true;
-		return 1;
-	}
-	if (strcmp(args[0], "--version") == 0) {
-		options->is_version = true;
-		return 1;
-	}
-	if (strcmp(args[0], "--complete") == 0) {
-		options->is_complete = true;
-		return 1;
-	}
-	if (strcmp(args[0], "--wait") == 0) {
-		if (count < 2 || parse_i64(args[1], 1, 86400, &options->wait_s) < 0)
-			return OCPPD_EINVAL;
-		return 2;
-	}
-	return read_text_option(options, args, count);
-}
-
-/* Options stand before the command; --json, --help, --url and so on are also found behind it.
- * Leaves the other arguments, in order, in args; returns their number or negative. */
-static int
-read_options(struct options *options, char **args, int count)
-{
-	bool has_command = false;
-	int kept = 0;
-
-	for (int i = 0; i < count;) {
-		int used = 0;
-
-		if (options->is_complete) {
-			args[kept++] = args[i++];
-			continue;
-		}
-		if (strcmp(args[i], "--") == 0 && has_command) {
-			while (i < count)
-				args[kept++] = args[i++];
-			break;
-		}
-		used = read_option(options, args + i, count - i);
-		if (used < 0) {
-			(void)fprintf(stderr, "ocppctl: %s needs a value\n", args[i]);
-			return used;
-		}
-		if (used == 0 && !has_command && args[i][0] == '-') {
-			(void)fprintf(stderr, "ocppctl: unknown option %s\n", args[i]);
-			return OCPPD_EINVAL;
-		}
-		if (used == 0) {
-			has_command = true;
-			args[kept++] = args[i++];
-		}
-		i += used;
-	}
-	return kept;
-}
-
-static int
-server_init(struct http_server *server, const struct options *options, struct ocppd_error *err)
-{
-	const char *url = options->url != NULL ? options->url : getenv("OCPPD_URL");
-	const char *socket = options->socket;
-	const char *token = options->token != NULL ? options->token : getenv("OCPPD_TOKEN");
-	struct buf path = { 0 };
-	int r;
-
-	memset(server, 0, sizeof(*server));
-	server->timeout_ms = options->wait_s * 1000;
-	if (socket == NULL && options->url == NULL)
-		socket = getenv("OCPPD_SOCKET");
-	if (socket == NULL && url == NULL)
-		socket = OCPPD_CONTROL_SOCKET;
-	if (socket != NULL) {
-		buf_printf(&path, "unix:%s", socket);
-		r = path.error < 0 ? path.error : http_server_parse(path.data, server, err);
-		buf_fini(&path);
-	} else {
-		r = http_server_parse(url, server, err);
-	}
-	if (r < 0)
-		return r;
-	if (options->token_file != NULL) {
-		server->token = read_token(options->token_file);
-		if (server->token == NULL)
-			return ocppd_error_set(err, OCPPD_EINVAL, "cannot read %s: errno %d",
-					       options->token_file, errno);
-	} else if (token != NULL && *token != '\0') {
-		server->token = str_dup(token);
-	}
-	if (server->token != NULL && strpbrk(server->token, "\r\n") != NULL)
-		return ocppd_error_set(err, OCPPD_EINVAL, "the token holds a line break");
-	return 0;
 }
 
 /* ---- Answers ------------------------------------------------------------------------------- */
@@ -581,6 +432,57 @@ follow_job(const struct http_server *server, const struct options *options,
 	return status;
 }
 
+/* ---- Answers for files --------------------------------------------------------------------- */
+
+/* What stands at path goes to the file. size: of it, -1: not known. */
+static int
+fetch_to(const struct http_server *server, const char *path, const char *file, int64_t size)
+{
+	struct http_request request = { .method = "GET", .path = path, .on_event = output_take };
+	struct ocppd_error err = { 0 };
+	struct json_object *body = NULL;
+	struct output output;
+	uint32_t http_status = 0;
+	int status;
+
+	if (output_open(&output, file, &err) < 0)
+		return complain(err.text);
+	request.arg = &output;
+	status = call(server, &request, &http_status, &body);
+	if (status != EXIT_DONE && http_status >= 300)
+		print_problem(http_status, body);
+	(void)json_object_put(body);
+	if (status != EXIT_DONE)
+		output_drop(&output);
+	else if (output_finish(&output, size, &err) < 0)
+		status = complain(err.text);
+	return status;
+}
+
+static int
+fetch_job(const struct http_server *server, const struct options *options,
+	  const struct command *command, struct json_object *job)
+{
+	struct http_server plain = *server;
+	char *path = NULL;
+	int64_t size = -1;
+	int status = job_await(command, job, ask_job, &plain, &path, &size);
+
+	if (status == EXIT_DONE)
+		status = fetch_to(server, path, options->output, size);
+	free(path);
+	return status;
+}
+
+/* Its answer is meant for a file, as the description says. */
+static bool
+is_table_of_text(const struct command *command)
+{
+	struct json_object *ok = member(member(command->operation, "responses"), "200");
+
+	return member(member(ok, "content"), "text/csv") != NULL;
+}
+
 static int
 run_command(const struct http_server *server, const struct options *options,
 	    const struct command *command, const struct invocation *invocation)
@@ -594,10 +496,24 @@ run_command(const struct http_server *server, const struct options *options,
 
 	if (json_object_get_boolean(member(command->operation, "x-stream")))
 		request.on_event = on_event;
+	if (options->output != NULL && is_table_of_text(command))
+		return fetch_to(server, invocation->path, options->output, -1);
+	if (options->output != NULL && !job_has_data(command)) {
+		(void)complain("-o: this command's answer is no file");
+		return EXIT_USAGE;
+	}
+	if (options->output != NULL && access(options->output, F_OK) == 0) {
+		(void)complain("-o: the file is there already");
+		return EXIT_USAGE;
+	}
 	status = call(server, &request, &http_status, &body);
 	if (status == EXIT_DONE && invocation->is_list_whole)
 		status = follow_pages(server, invocation->path, body);
-	if (status == EXIT_DONE && member(command->operation, "x-job") != NULL) {
+	if (status == EXIT_DONE && http_status == 202 && job_has_data(command) &&
+	    options->output != NULL) {
+		status = fetch_job(server, options, command, body);
+	} else if (status == EXIT_DONE && http_status == 202 && !job_has_data(command) &&
+		   member(command->operation, "x-job") != NULL) {
 		status = follow_job(server, options, command, body);
 	} else if (status == EXIT_DONE) {
 		print_answer(options, command, body);
@@ -734,11 +650,11 @@ run_complete(const struct http_server *server, char **words, size_t count)
 int
 main(int argc, char **argv)
 {
-	struct options options = { .wait_s = WAIT_S };
+	struct options options = { .wait_s = OPTIONS_WAIT_S };
 	struct http_server server;
 	struct ocppd_error err = { 0 };
 	struct buf out = { 0 };
-	int count = read_options(&options, argv + 1, argc - 1);
+	int count = options_read(&options, argv + 1, argc - 1);
 	int status;
 
 	if (count < 0)
@@ -752,7 +668,7 @@ main(int argc, char **argv)
 		status = print_out(&out);
 		return options.is_help ? status : EXIT_USAGE;
 	}
-	if (server_init(&server, &options, &err) < 0) {
+	if (options_server(&options, &server, &err) < 0) {
 		(void)complain(err.text);
 		http_server_fini(&server);
 		return EXIT_USAGE;

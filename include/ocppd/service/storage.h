@@ -122,6 +122,12 @@ struct ocppd_storage_ops {
 	/* Writes a consistent copy of the database to a new file. fn: OCPPD_EEXIST, OCPPD_EIO. */
 	int (*backup)(void *self, struct ocppd_host *host, const char *path, ocppd_storage_fn *fn,
 		      void *arg);
+	/* How far the backup is that `host` began, in bytes; the total may still grow. 0 or
+	 * OCPPD_ENOENT: none of it is under way. */
+	int (*backup_progress)(void *self, struct ocppd_host *host, int64_t *ret_done,
+			       int64_t *ret_total);
+	/* Gives it up: fn still runs, with OCPPD_EGONE unless it was written already. */
+	void (*backup_cancel)(void *self, struct ocppd_host *host);
 };
 
 /* Short forms for arrays of values. */
