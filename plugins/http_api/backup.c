@@ -38,9 +38,9 @@ backup_free(struct backup *backup)
 	free(backup);
 }
 
-/* Takes it off the list, its file with it. */
+/* Takes it off the list, its file with it. event: what the log calls that; NULL: nothing. */
 static void
-backup_remove(struct backup *backup)
+backup_remove(struct backup *backup, const char *event)
 {
 	struct backups *backups = backup->backups;
 
@@ -48,6 +48,8 @@ backup_remove(struct backup *backup)
 	backups->count--;
 	if (backup->id[0] != '\0' && backup->state == BACKUP_READY)
 		(void)unlink(backup->path);
+	if (event != NULL)
+		OCPPD_INFO(backups->api->host, event, OCPPD_STR("path", backup->path));
 	backup_free(backup);
 }
 
@@ -84,8 +86,7 @@ on_timer(struct ocppd_host *host, void *arg)
 
 		if (backup->state != BACKUP_RUNNING && backup->readers == 0 &&
 		    backup->expires_mono_us <= now_us) {
-			OCPPD_INFO(host, "backup.expired", OCPPD_STR("path", backup->path));
-			backup_remove(backup);
+			backup_remove(backup, "backup.expired");
 		}
 		backup = next;
 	}
@@ -99,10 +100,8 @@ backup_left(struct backup *backup, bool is_whole)
 
 	backup->readers--;
 	backup->is_fetched |= is_whole;
-	if (backup->is_fetched && backup->readers == 0) {
-		OCPPD_INFO(backups->api->host, "backup.fetched", OCPPD_STR("path", backup->path));
-		backup_remove(backup);
-	}
+	if (backup->is_fetched && backup->readers == 0)
+		backup_remove(backup, "backup.fetched");
 	if (!backups->is_stopped)
 		plan_expiry(backups);
 }
@@ -201,10 +200,10 @@ on_backup(struct ocppd_host *host, int result, const struct ocppd_error *err, vo
 	(void)host;
 	if (backup->id[0] == '\0') {
 		answer_path(backup, result, err);
-		backup_remove(backup);
+		backup_remove(backup, NULL);
 	} else if (backup->backups->is_stopped) {
 		backup->state = result < 0 ? BACKUP_FAILED : BACKUP_READY;
-		backup_remove(backup);
+		backup_remove(backup, NULL);
 	} else {
 		settle(backup, result, err);
 	}
@@ -261,14 +260,7 @@ backup_begin(struct api *api, struct ocppd_request *request, const char *id, cha
 static void
 begin_path(struct api *api, struct ocppd_request *request, const char *path)
 {
-	struct backup *backup;
-
-	if (path[0] != '/') {
-		ocppd_request_problem(api->host, request, 400, "invalid-body",
-				      "path is not an absolute path");
-		return;
-	}
-	backup = backup_begin(api, request, "", strdup(path));
+	struct backup *backup = backup_begin(api, request, "", strdup(path));
 	if (backup != NULL)
 		backup->request = request;
 }
@@ -311,7 +303,7 @@ make_room(struct backups *backups)
 		struct backup *next = TAILQ_NEXT(backup, link);
 
 		if (backup->state != BACKUP_RUNNING && backup->readers == 0)
-			backup_remove(backup);
+			backup_remove(backup, NULL);
 		backup = next;
 	}
 	return backups->count < KEPT_MAX;
@@ -326,6 +318,11 @@ backup_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct backup *backup;
 	char *path_kept;
 
+	if (path != NULL && path[0] != '/') {
+		ocppd_request_problem(host, request, 400, "invalid-body",
+				      "path is not an absolute path");
+		return;
+	}
 	if (!is_possible(api, request))
 		return;
 	if (path != NULL) {
@@ -440,7 +437,7 @@ backup_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (backup->state == BACKUP_RUNNING)
 		api->storage->backup_cancel(api->storage_self, host); /* it will be failed */
 	else
-		backup_remove(backup);
+		backup_remove(backup, NULL);
 	ocppd_request_reply(host, request, 200, NULL);
 }
 
@@ -523,6 +520,6 @@ backups_free(struct backups *backups)
 		return;
 	downloads_free(backups);
 	while (!TAILQ_EMPTY(&backups->all))
-		backup_remove(TAILQ_FIRST(&backups->all));
+		backup_remove(TAILQ_FIRST(&backups->all), NULL);
 	free(backups);
 }
