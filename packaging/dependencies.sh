@@ -5,7 +5,8 @@
 # when all is there.
 
 build_packages="build-essential cmake ninja-build pkgconf libevent-dev libuv1-dev libwebsockets-dev
-libwebsockets-evlib-uv libjson-c-dev libyaml-dev libsqlite3-dev libssl-dev zlib1g-dev scdoc"
+libwebsockets-evlib-uv libcurl4-openssl-dev libjson-c-dev libyaml-dev libsqlite3-dev libssl-dev
+zlib1g-dev scdoc"
 
 began=$(date +%s)
 

@@ -72,10 +72,14 @@ actor_start(struct actor *actor, const struct scenario *scenario, uint32_t pc)
 void
 actor_stop(struct actor *actor)
 {
+	bool was_walking = actor->scenario != NULL;
+
 	actor->scenario = NULL;
 	actor->raw_id[0] = '\0';
 	uv_timer_stop(&actor->timer);
 	set_answer(actor, NULL);
+	if (was_walking && actor == &actor->station->console)
+		console_next(actor->station);
 }
 
 void
@@ -315,7 +319,7 @@ check_tag(struct actor *actor, const struct step *step, const struct call *call,
 	if (!is_asked || step->params[PARAM_EXPECT] || step->kind == STEP_CALL ||
 	    str_eq(status, "Accepted"))
 		return true;
-	if (actor != &actor->station->main) {
+	if (actor == &actor->station->connectors[actor->connector].actor) {
 		station_note(actor->station, OUTPUT_NOTE, "tag.refused", call->action, "%s",
 			     status);
 		station_call(
@@ -326,28 +330,6 @@ check_tag(struct actor *actor, const struct step *step, const struct call *call,
 	}
 	actor_fail(actor, "the tag is refused: %s", status);
 	return false;
-}
-
-/* A transaction exists once it is answered, whatever becomes of the scenario. */
-static void
-note_start(struct actor *actor, const struct call *call, struct json_object *payload)
-{
-	struct station *station = actor->station;
-	struct json_object *number = NULL;
-	struct connector *connector;
-	int64_t at;
-
-	if (call->step->kind != STEP_START || !expect_path(call->payload, "connectorId", &number))
-		return;
-	at = json_object_get_int64(number);
-	connector = &station->connectors[at];
-	if (!expect_path(payload, "transactionId", &number))
-		return;
-	connector->transaction = json_object_get_int(number);
-	connector->has_transaction = true;
-	if (!call->step->params[PARAM_EXPECT] &&
-	    !str_eq(actor_member(payload, "idTagInfo.status"), "Accepted"))
-		reply_stop(station, (uint32_t)at, "DeAuthorized");
 }
 
 void
@@ -372,7 +354,6 @@ actor_answered(struct actor *actor, const struct call *call, struct json_object 
 		actor_fail(actor, "a confirmation, expected CALLERROR %s", wanted->text);
 		return;
 	}
-	note_start(actor, call, payload);
 	if (!actor_check_payload(actor, step, payload) || !check_tag(actor, step, call, payload))
 		return;
 	set_answer(actor, payload);
@@ -459,19 +440,27 @@ actor_claim(struct actor *actor, const struct step *step)
 	return false;
 }
 
-void
-actor_called(struct actor *actor, const char *action, struct json_object *payload)
+static void
+claim_now(struct actor *actor)
 {
-	struct received *unclaimed = actor->station->unclaimed;
 	const struct step *step = actor_step(actor);
+
+	if (step && step->kind == STEP_AWAIT && step->params[PARAM_ACTION] && actor->phase > 0)
+		(void)actor_claim(actor, step);
+}
+
+void
+actor_called(struct station *station, const char *action, struct json_object *payload)
+{
+	struct received *unclaimed = station->unclaimed;
 
 	/* The oldest goes when nobody asks for so many. */
 	json_object_put(unclaimed[0].payload);
 	memmove(unclaimed, unclaimed + 1, (STATION_UNCLAIMED - 1) * sizeof(*unclaimed));
 	(void)str_copy(unclaimed[STATION_UNCLAIMED - 1].action, sizeof(unclaimed->action), action);
 	unclaimed[STATION_UNCLAIMED - 1].payload = json_object_get(payload);
-	if (step && step->kind == STEP_AWAIT && step->params[PARAM_ACTION] && actor->phase > 0)
-		(void)actor_claim(actor, step);
+	claim_now(&station->main);
+	claim_now(&station->console);
 }
 
 bool

@@ -66,6 +66,11 @@ static const struct builtin builtins[] = {
 	  "  - status: Finishing\n"
 	  "  - status: Available\n",
 	  1 },
+	{ "booting", "a boot that the CSMS asked for",
+	  "name: booting\n"
+	  "steps:\n"
+	  "  - boot\n",
+	  1 },
 	{ "restart", "what follows a reset",
 	  "name: restart\n"
 	  "steps:\n"

@@ -4,8 +4,12 @@
  * All stations of the program: the loop, signals, how many may shake hands at a time, progress and
  * the verdict.
  */
-#include "station.h"
+#include "console.h"
+#include "features/transfer.h"
 
+#include "base/text.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -134,6 +138,28 @@ load_builtin(const char *name, struct scenario **ret_scenario)
 	return scenario_parse(name, builtin->text, strlen(builtin->text), ret_scenario, NULL);
 }
 
+/* What every station begins with: what it comes with, and what the command line says. */
+static int
+set_keys(struct fleet *fleet)
+{
+	const struct options *options = fleet->options;
+	char number[16];
+	int r = keys_init_defaults(&fleet->keys);
+
+	(void)snprintf(number, sizeof(number), "%u", options->connectors);
+	if (r == 0)
+		r = keys_set(&fleet->keys, "NumberOfConnectors", number, KEY_READONLY);
+	for (uint32_t i = 0; i < options->key_count && r == 0; i++) {
+		const struct key_option *own = &options->keys[i];
+		const struct key *known = keys_find(&fleet->keys, own->name);
+		uint32_t flags = known ? known->flags : 0;
+
+		r = keys_set(&fleet->keys, own->name, own->value,
+			     own->is_readonly ? flags | KEY_READONLY : flags);
+	}
+	return r;
+}
+
 static int
 set_up(struct fleet *fleet, struct ocppd_error *err)
 {
@@ -142,11 +168,14 @@ set_up(struct fleet *fleet, struct ocppd_error *err)
 	int r;
 
 	raise_limit();
+	if (transfer_setup() < 0)
+		return ocppd_error_set(err, OCPPD_EIO, "libcurl does not start");
 	fleet->queue_tail = &fleet->queue_head;
 	fleet->tokener = json_tokener_new();
 	fleet->stations = calloc(options->count, sizeof(*fleet->stations));
 	if (!fleet->tokener || !fleet->stations || load_builtin("remote", &fleet->remote) < 0 ||
-	    load_builtin("restart", &fleet->restart) < 0)
+	    load_builtin("restart", &fleet->restart) < 0 ||
+	    load_builtin("booting", &fleet->booting) < 0 || set_keys(fleet) < 0)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	if (getrandom(&fleet->seed, sizeof(fleet->seed), 0) != sizeof(fleet->seed))
 		fleet->seed = (uint32_t)payload_now_us();
@@ -171,7 +200,7 @@ set_up(struct fleet *fleet, struct ocppd_error *err)
 			return ocppd_error_set(err, r, "a station cannot be set up: %s",
 					       ocppd_strerror(r));
 	}
-	return 0;
+	return options->is_console ? console_new(&fleet->stations[0], &fleet->console, err) : 0;
 }
 
 static void
@@ -191,10 +220,14 @@ tear_down(struct fleet *fleet)
 	uv_walk(&fleet->loop, on_walk, NULL);
 	(void)uv_run(&fleet->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&fleet->loop);
+	console_free(fleet->console);
 	if (fleet->tokener)
 		json_tokener_free(fleet->tokener);
 	scenario_free(fleet->remote);
 	scenario_free(fleet->restart);
+	scenario_free(fleet->booting);
+	keys_fini(&fleet->keys);
+	transfer_teardown();
 	free(fleet->stations);
 }
 

@@ -5,6 +5,7 @@
  * else is in fleet.c.
  */
 #include "options.h"
+#include "outcome.h"
 #include "station.h"
 
 #include "base/text.h"
@@ -61,9 +62,12 @@ main(int argc, char **argv)
 		print_error(&err);
 		return 2;
 	}
-	if (options.wants_help || options.wants_version || options.wants_list) {
+	if (options.wants_help || options.wants_version || options.wants_list ||
+	    options.wants_outcomes) {
 		if (options.wants_help)
 			options_help();
+		else if (options.wants_outcomes)
+			outcome_print_all();
 		else if (options.wants_version)
 			puts("ocppd-station " OCPPD_VERSION);
 		else

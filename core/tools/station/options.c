@@ -6,6 +6,7 @@
  */
 #include "options.h"
 
+#include "outcome.h"
 #include "scenario.h"
 
 #include "base/text.h"
@@ -21,6 +22,7 @@ enum option_id {
 	OPT_COUNT = 'n',
 	OPT_SCENARIO = 's',
 	OPT_TAG = 't',
+	OPT_OUTCOME = 'o',
 	OPT_QUIET = 'q',
 	OPT_VERBOSE = 'v',
 	OPT_HELP = 'h',
@@ -28,6 +30,7 @@ enum option_id {
 	OPT_FIRST = 256,
 	OPT_LIST,
 	OPT_IDLE,
+	OPT_CONSOLE,
 	OPT_PASSWORD,
 	OPT_PASSWORD_HEX,
 	OPT_PASSWORD_FILE,
@@ -45,6 +48,12 @@ enum option_id {
 	OPT_INSECURE,
 	OPT_ONCE,
 	OPT_JSON,
+	OPT_LIST_OUTCOMES,
+	OPT_KEY,
+	OPT_READONLY_KEY,
+	OPT_FIRMWARE,
+	OPT_NEXT_FIRMWARE,
+	OPT_UPLOAD,
 };
 
 struct option_row {
@@ -62,7 +71,17 @@ static const struct option_row option_rows[] = {
 	{ "scenario", OPT_SCENARIO, "NAME", "a YAML file, or one of --list-scenarios (session)" },
 	{ "list-scenarios", OPT_LIST, NULL, "list the scenarios that are built in" },
 	{ "idle", OPT_IDLE, NULL, "stay connected afterwards and charge only when told to" },
+	{ "console", OPT_CONSOLE, NULL, "stay, and play steps typed on standard input" },
 	{ "tag", OPT_TAG, "TAG", "idTag, or a pattern as for --id (TAG-%04d)" },
+	{ "outcome", OPT_OUTCOME, "ACTION=OUTCOME",
+	  "what to answer, such as Reset=Rejected; repeatable" },
+	{ "list-outcomes", OPT_LIST_OUTCOMES, NULL, "list every action with its outcomes" },
+	{ "key", OPT_KEY, "NAME[=VALUE]", "a configuration key it begins with; repeatable" },
+	{ "readonly-key", OPT_READONLY_KEY, "NAME[=VALUE]", "the same, not to be changed" },
+	{ "firmware", OPT_FIRMWARE, "VERSION", "firmwareVersion (1.0.0)" },
+	{ "next-firmware", OPT_NEXT_FIRMWARE, "VERSION",
+	  "that of the next update (by the file's name)" },
+	{ "upload", OPT_UPLOAD, "METHOD", "diagnostics by put, post or multipart (put)" },
 	{ "password", OPT_PASSWORD, "TEXT", "HTTP Basic password" },
 	{ "password-hex", OPT_PASSWORD_HEX, "HEX", "the same, bytes given as hex digits" },
 	{ "password-file", OPT_PASSWORD_FILE, "FILE", "the same, first line of a file" },
@@ -102,7 +121,7 @@ options_help(void)
 			       row->id < 256 ? (char[]){ '-', (char)row->id, ',', ' ', '\0' }
 					     : "    ",
 			       row->name, row->arg ? " " : "", row->arg ? row->arg : "");
-		printf("  %-26s %s\n", left, row->help);
+		printf("  %-32s %s\n", left, row->help);
 	}
 	puts("\n"
 	     "Exit status: 0 every scenario passed; 1 a check failed; 2 no connection or wrong\n"
@@ -198,6 +217,65 @@ parse_time(const struct option_row *row, const char *text, int64_t *ret_ms, stru
 }
 
 static int
+add_outcome(const char *arg, struct options *options, struct ocppd_error *err)
+{
+	struct outcome outcome = { .times = OUTCOME_FOREVER };
+	char action[OUTCOME_ACTION_SIZE];
+	int r = outcome_parse_pair(arg, action, &outcome, err);
+
+	if (r < 0)
+		return r;
+	if (options->outcome_count == OPTIONS_MAX_OUTCOMES)
+		return ocppd_error_set(err, OCPPD_EINVAL, "--outcome is given more than %d times",
+				       OPTIONS_MAX_OUTCOMES);
+	options->outcomes[options->outcome_count++] = arg;
+	return 0;
+}
+
+static int
+add_key(const struct option_row *row, const char *arg, struct options *options,
+	struct ocppd_error *err)
+{
+	struct key_option *key = &options->keys[options->key_count];
+	size_t len = strcspn(arg, "=");
+
+	if (options->key_count == OPTIONS_MAX_KEYS)
+		return ocppd_error_set(err, OCPPD_EINVAL, "more than %d keys are given",
+				       OPTIONS_MAX_KEYS);
+	if (len == 0 || len > KEY_NAME_MAX)
+		return ocppd_error_set(err, OCPPD_EINVAL,
+				       "--%s takes a name of at most %d characters, or NAME=VALUE",
+				       row->name, KEY_NAME_MAX);
+	if (arg[len] == '=' && utf8_count(arg + len + 1) > KEY_VALUE_MAX)
+		return ocppd_error_set(err, OCPPD_EINVAL,
+				       "--%s takes a value of at most %d "
+				       "characters",
+				       row->name, KEY_VALUE_MAX);
+	memcpy(key->name, arg, len);
+	key->name[len] = '\0';
+	key->value = arg[len] == '=' ? arg + len + 1 : NULL;
+	key->is_readonly = row->id == OPT_READONLY_KEY;
+	options->key_count++;
+	return 0;
+}
+
+static int
+parse_method(const char *arg, enum transfer_method *ret_method, struct ocppd_error *err)
+{
+	static const char *const names[] = {
+		[TRANSFER_PUT] = "put", [TRANSFER_POST] = "post", [TRANSFER_MULTIPART] = "multipart"
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!str_eq(arg, names[i]))
+			continue;
+		*ret_method = (enum transfer_method)i;
+		return 0;
+	}
+	return ocppd_error_set(err, OCPPD_EINVAL, "--upload takes put, post or multipart");
+}
+
+static int
 set_option(const struct option_row *row, const char *arg, struct options *o,
 	   struct ocppd_error *err)
 {
@@ -225,6 +303,13 @@ set_option(const struct option_row *row, const char *arg, struct options *o,
 			return ocppd_error_set(err, OCPPD_EINVAL,
 					       "--speed takes a factor from 0.001 to 1000000");
 		return 0;
+	case OPT_OUTCOME:
+		return add_outcome(arg, o, err);
+	case OPT_KEY:
+	case OPT_READONLY_KEY:
+		return add_key(row, arg, o, err);
+	case OPT_UPLOAD:
+		return parse_method(arg, &o->upload, err);
 	case OPT_PASSWORD:
 		return set_password(o, arg, strlen(arg), err);
 	case OPT_PASSWORD_HEX:
@@ -252,8 +337,12 @@ set_plain(const struct option_row *row, const char *arg, struct options *o)
 		{ OPT_VENDOR, &o->vendor, NULL },
 		{ OPT_MODEL, &o->model, NULL },
 		{ OPT_CA, &o->ca, NULL },
+		{ OPT_FIRMWARE, &o->firmware, NULL },
+		{ OPT_NEXT_FIRMWARE, &o->next_firmware, NULL },
 		{ OPT_LIST, NULL, &o->wants_list },
+		{ OPT_LIST_OUTCOMES, NULL, &o->wants_outcomes },
 		{ OPT_IDLE, NULL, &o->is_idle },
+		{ OPT_CONSOLE, NULL, &o->is_console },
 		{ OPT_ONCE, NULL, &o->is_once },
 		{ OPT_JSON, NULL, &o->is_json },
 		{ OPT_QUIET, NULL, &o->is_quiet },
@@ -303,6 +392,11 @@ check_all(const struct options *o, struct ocppd_error *err)
 		return ocppd_error_set(err, OCPPD_EINVAL,
 				       "--count %u needs a number in --id, such as %s-%%04d",
 				       o->count, o->id);
+	if (o->firmware[0] == '\0' || utf8_count(o->firmware) > 50 ||
+	    utf8_count(o->next_firmware) > 50)
+		return ocppd_error_set(err, OCPPD_EINVAL, "a version has 1 to 50 characters");
+	if (o->is_console && o->count > 1)
+		return ocppd_error_set(err, OCPPD_EINVAL, "--console is for one station");
 	if (o->ca && o->is_insecure)
 		return ocppd_error_set(err, OCPPD_EINVAL, "--ca and --insecure contradict");
 	return 0;
@@ -334,7 +428,9 @@ options_parse(int argc, char **argv, struct options *ret_options, struct ocppd_e
 			     .samples = 8,
 			     .connectors = 2,
 			     .parallel = 64,
-			     .power_w = 7400 };
+			     .power_w = 7400,
+			     .firmware = "1.0.0",
+			     .next_firmware = "" };
 	struct option longs[OPTION_COUNT + 1] = { 0 };
 	int id;
 	int r;
@@ -347,7 +443,7 @@ options_parse(int argc, char **argv, struct options *ret_options, struct ocppd_e
 	(void)url_parse("ws://127.0.0.1:8180/ocpp", &o.url, NULL);
 	opterr = 0;
 	optind = 0; /* so that tests can parse more than once */
-	while ((id = getopt_long(argc, argv, ":u:i:n:s:t:qvhV", longs, NULL)) != -1) {
+	while ((id = getopt_long(argc, argv, ":u:i:n:s:t:o:qvhV", longs, NULL)) != -1) {
 		const struct option_row *row = find_row(id);
 
 		if (!row)
@@ -362,11 +458,12 @@ options_parse(int argc, char **argv, struct options *ret_options, struct ocppd_e
 	if (optind < argc)
 		return ocppd_error_set(err, OCPPD_EINVAL, "%s is no option; see --help",
 				       argv[optind]);
-	if (!o.wants_help && !o.wants_version && !o.wants_list) {
+	if (!o.wants_help && !o.wants_version && !o.wants_list && !o.wants_outcomes) {
 		r = check_all(&o, err);
 		if (r < 0)
 			return r;
 	}
+	o.is_idle = o.is_idle || o.is_console;
 	*ret_options = o;
 	return 0;
 }

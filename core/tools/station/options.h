@@ -5,6 +5,19 @@
 
 #include "url.h"
 
+#include "features/keys.h"
+#include "features/transfer.h"
+
+#define OPTIONS_MAX_OUTCOMES 64
+#define OPTIONS_MAX_KEYS 64
+
+/* A configuration key that a station begins with. */
+struct key_option {
+	char name[KEY_NAME_MAX + 1];
+	const char *value; /* NULL: none */
+	bool is_readonly;
+};
+
 /* What the command line asked for. Texts are borrowed from argv. */
 struct options {
 	struct url url;
@@ -27,7 +40,15 @@ struct options {
 	uint32_t connectors;
 	uint32_t parallel; /* handshakes under way at a time */
 	int64_t power_w;
+	const char *outcomes[OPTIONS_MAX_OUTCOMES]; /* ACTION=OUTCOME, checked */
+	uint32_t outcome_count;
+	struct key_option keys[OPTIONS_MAX_KEYS];
+	uint32_t key_count;
+	const char *firmware;
+	const char *next_firmware; /* "": told by the name of the file */
+	enum transfer_method upload;
 	bool is_idle;
+	bool is_console;
 	bool is_once;
 	bool is_json;
 	bool is_quiet;
@@ -36,6 +57,7 @@ struct options {
 	bool wants_help;
 	bool wants_version;
 	bool wants_list;
+	bool wants_outcomes;
 };
 
 /* OCPPD_EINVAL with one sentence, OCPPD_EIO for a file that cannot be read. */

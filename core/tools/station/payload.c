@@ -4,7 +4,7 @@
  * The requests that a simulated station sends, as JSON trees, and a line of text about what came
  * of them. Keeps nothing.
  */
-#include "station.h"
+#include "features/feature.h"
 
 #include "base/buf.h"
 #include "base/text.h"
@@ -68,7 +68,7 @@ payload_boot(const struct station *station)
 	add_str(object, "chargePointVendor", station->fleet->options->vendor);
 	add_str(object, "chargePointModel", station->fleet->options->model);
 	add_str(object, "chargePointSerialNumber", serial);
-	add_str(object, "firmwareVersion", "1.0.0");
+	add_str(object, "firmwareVersion", station->version);
 	add_str(object, "meterType", "simulated");
 	return object;
 }
@@ -91,21 +91,19 @@ payload_status(const struct station *station, uint32_t connector, const char *st
 }
 
 struct json_object *
-payload_start(const struct station *station, struct connector *connector, uint32_t number,
-	      const char *tag)
+payload_start(const struct station *station, const struct connector *connector, uint32_t number,
+	      const char *tag, int64_t reservation)
 {
 	struct json_object *object = json_object_new_object();
 
 	(void)station;
 	if (!object)
 		return NULL;
-	(void)str_copy(connector->tag, sizeof(connector->tag), tag);
-	connector->start_wh = connector->energy_wh;
-	connector->start_us = payload_now_us();
-	connector->stop_reason = NULL;
 	add_int(object, "connectorId", number);
 	json_object_object_add(object, "idTag", json_object_new_string(tag));
 	add_int(object, "meterStart", (int64_t)connector->start_wh);
+	if (reservation >= 0)
+		add_int(object, "reservationId", reservation);
 	add_time(object, "timestamp", connector->start_us);
 	return object;
 }
@@ -155,13 +153,15 @@ payload_meter(const struct station *station, const struct connector *connector, 
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	double power_w = connector->has_transaction ? (double)station->fleet->options->power_w : 0;
+	double power_w = 0;
 
 	if (!object || !list) {
 		json_object_put(object);
 		json_object_put(list);
 		return NULL;
 	}
+	if (connector->has_transaction)
+		power_w = smart_power_w(station, number, (double)connector->wanted_w);
 	add_int(object, "connectorId", number);
 	if (connector->has_transaction)
 		add_int(object, "transactionId", connector->transaction);

@@ -7,6 +7,7 @@
 #include "scenario.h"
 
 #include "expect.h"
+#include "outcome.h"
 
 #include "base/text.h"
 
@@ -26,6 +27,7 @@ enum param_type {
 	TYPE_PATHS, /* map from variable to path */
 	TYPE_STEPS,
 	TYPE_ANY,
+	TYPE_OUTCOME, /* one, or a list; checked with its action */
 };
 
 struct param_row {
@@ -33,7 +35,8 @@ struct param_row {
 	enum param_type type;
 };
 
-#define BIT(param) (1u << (param))
+#define BIT(param) (UINT64_C(1) << (param))
+_Static_assert(PARAM_TOTAL <= 64, "parameters have a bit each");
 
 static const struct param_row param_rows[PARAM_TOTAL] = {
 	[PARAM_ACTION] = { "action", TYPE_TEXT },
@@ -64,6 +67,13 @@ static const struct param_row param_rows[PARAM_TOTAL] = {
 	[PARAM_REFUSED] = { "refused", TYPE_INTEGER },
 	[PARAM_BINARY] = { "binary", TYPE_BOOLEAN },
 	[PARAM_VALUES] = { "values", TYPE_ANY },
+	[PARAM_OUTCOME] = { "outcome", TYPE_OUTCOME },
+	[PARAM_TIMES] = { "times", TYPE_INTEGER },
+	[PARAM_DELAY] = { "delay", TYPE_DURATION },
+	[PARAM_NAME] = { "name", TYPE_TEXT },
+	[PARAM_VALUE] = { "value", TYPE_TEXT },
+	[PARAM_READONLY] = { "readonly", TYPE_BOOLEAN },
+	[PARAM_VERSION] = { "version", TYPE_TEXT },
 };
 
 #define ANSWER (BIT(PARAM_EXPECT) | BIT(PARAM_ERROR) | BIT(PARAM_SAVE) | BIT(PARAM_TIMEOUT))
@@ -71,8 +81,8 @@ static const struct param_row param_rows[PARAM_TOTAL] = {
 
 struct step_row {
 	const char *name;
-	uint32_t allowed;
-	uint32_t required;
+	uint64_t allowed;
+	uint64_t required;
 	enum param short_form; /* `wait: 5s` is `wait: {for: 5s}` */
 };
 
@@ -105,7 +115,8 @@ static const struct step_row step_rows[STEP_COUNT] = {
 		       BIT(PARAM_FRAME), PARAM_FRAME },
 	[STEP_ON] = { "on",
 		      BIT(PARAM_ACTION) | BIT(PARAM_REPLY) | BIT(PARAM_ERROR) |
-			      BIT(PARAM_DESCRIPTION) | BIT(PARAM_SILENCE) | BIT(PARAM_DEFAULT),
+			      BIT(PARAM_DESCRIPTION) | BIT(PARAM_SILENCE) | BIT(PARAM_DEFAULT) |
+			      BIT(PARAM_OUTCOME) | BIT(PARAM_TIMES) | BIT(PARAM_DELAY),
 		      BIT(PARAM_ACTION), NO_SHORT },
 	[STEP_AWAIT] = { "await",
 			 BIT(PARAM_ACTION) | BIT(PARAM_EXPECT) | BIT(PARAM_SAVE) |
@@ -115,6 +126,11 @@ static const struct step_row step_rows[STEP_COUNT] = {
 	[STEP_IDLE] = { "idle", BIT(PARAM_FOR), 0, PARAM_FOR },
 	[STEP_SET] = { "set", BIT(PARAM_VALUES), BIT(PARAM_VALUES), PARAM_VALUES },
 	[STEP_PRINT] = { "print", BIT(PARAM_TEXT), BIT(PARAM_TEXT), PARAM_TEXT },
+	[STEP_KEY] = { "key", BIT(PARAM_NAME) | BIT(PARAM_VALUE) | BIT(PARAM_READONLY),
+		       BIT(PARAM_NAME), NO_SHORT },
+	[STEP_LOSE] = { "lose", BIT(PARAM_ACTION) | BIT(PARAM_COUNT), BIT(PARAM_ACTION),
+			PARAM_ACTION },
+	[STEP_FIRMWARE] = { "firmware", BIT(PARAM_VERSION), BIT(PARAM_VERSION), PARAM_VERSION },
 	[STEP_REPEAT] = { "repeat", BIT(PARAM_COUNT) | BIT(PARAM_STEPS), BIT(PARAM_STEPS),
 			  NO_SHORT },
 	[STEP_END] = { "end", 0, 0, NO_SHORT },
@@ -216,6 +232,11 @@ check_param(const struct param_row *row, const struct node *node, struct ocppd_e
 						  "a variable's name has at most 31 characters");
 		}
 		return 0;
+	case TYPE_OUTCOME:
+		if (node->kind == NODE_MAP || (node->kind == NODE_LIST && !node->first))
+			return node_error(node, err, "%s takes an outcome, or a list of them",
+					  row->name);
+		return 0;
 	case TYPE_TEXT:
 	case TYPE_INTEGER:
 	case TYPE_DURATION:
@@ -262,8 +283,50 @@ read_param(struct step *step, const struct node *at, struct ocppd_error *err)
 	return unknown_error(at, what, names, count, err);
 }
 
+/* One outcome of a step that names its action. */
 static int
-check_raw(const struct step *step, struct ocppd_error *err)
+check_outcome(const struct node *action, const struct node *node, struct ocppd_error *err)
+{
+	struct outcome outcome = { .times = 1 };
+	struct ocppd_error problem = { 0 };
+
+	if (node->kind != NODE_SCALAR)
+		return node_error(node, err, "an outcome is a word, not %s", node_kind_name(node));
+	if (strstr(node->text, "${") || strstr(action->text, "${"))
+		return 0; /* checked when it is known */
+	if (outcome_parse(action->text, node->text, &outcome, &problem) < 0)
+		return node_error(node, err, "%s", problem.text);
+	return 0;
+}
+
+static int
+check_on(const struct step *step, struct ocppd_error *err)
+{
+	const struct node *outcome = step->params[PARAM_OUTCOME];
+	static const enum param answers[] = { PARAM_REPLY, PARAM_ERROR, PARAM_SILENCE,
+					      PARAM_DEFAULT, PARAM_OUTCOME };
+	uint32_t count = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		count += step->params[answers[i]] != NULL;
+	if (count > 1)
+		return node_error(step->node, err,
+				  "on takes one of outcome, reply, error, silence and default");
+	if (count == 0 && !step->params[PARAM_DELAY])
+		return node_error(step->node, err,
+				  "on needs outcome, reply, error, silence, delay or default");
+	if (!outcome)
+		return 0;
+	if (outcome->kind == NODE_SCALAR)
+		return check_outcome(step->params[PARAM_ACTION], outcome, err);
+	for (const struct node *at = outcome->first; at && r == 0; at = at->next)
+		r = check_outcome(step->params[PARAM_ACTION], at, err);
+	return r;
+}
+
+static int
+check_step(const struct step *step, struct ocppd_error *err)
 {
 	const struct node *closed = step->params[PARAM_CLOSED];
 	bool waits = step->params[PARAM_EXPECT] || step->params[PARAM_ERROR];
@@ -274,10 +337,7 @@ check_raw(const struct step *step, struct ocppd_error *err)
 		return node_error(step->node, err,
 				  "raw waits for one of: an answer (expect, error), silence, "
 				  "closed");
-	if (step->kind == STEP_ON && !step->params[PARAM_REPLY] && !step->params[PARAM_ERROR] &&
-	    !step->params[PARAM_SILENCE] && !step->params[PARAM_DEFAULT])
-		return node_error(step->node, err, "on needs reply, error, silence or default");
-	return 0;
+	return step->kind == STEP_ON ? check_on(step, err) : 0;
 }
 
 static int
@@ -307,7 +367,7 @@ read_params(struct step *step, struct ocppd_error *err)
 		if ((row->required & BIT(i)) && !step->params[i])
 			return node_error(node, err, "%s needs %s", row->name, param_rows[i].name);
 	}
-	return check_raw(step, err);
+	return check_step(step, err);
 }
 
 static int

@@ -26,6 +26,9 @@ enum step_kind {
 	STEP_IDLE,
 	STEP_SET,
 	STEP_PRINT,
+	STEP_KEY,
+	STEP_LOSE,
+	STEP_FIRMWARE,
 	STEP_REPEAT,
 	STEP_END, /* of the innermost repeat; made by the parser */
 	STEP_COUNT,
@@ -60,6 +63,13 @@ enum param {
 	PARAM_REFUSED,
 	PARAM_BINARY,
 	PARAM_VALUES,
+	PARAM_OUTCOME,
+	PARAM_TIMES,
+	PARAM_DELAY,
+	PARAM_NAME,
+	PARAM_VALUE,
+	PARAM_READONLY,
+	PARAM_VERSION,
 	PARAM_TOTAL,
 };
 

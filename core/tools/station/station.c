@@ -4,7 +4,7 @@
  * One simulated station: its connection, its CALLs (one outstanding, the rest waiting) and the
  * frames that come in. What is done when is the business of actor.c, what is answered of reply.c.
  */
-#include "station.h"
+#include "features/feature.h"
 
 #include "confirm.h"
 
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <json-c/json.h>
+#include <ocppd/json.h>
 
 #define RECONNECT_FIRST_MS 1000
 #define RECONNECT_MOST_MS 60000
@@ -154,13 +155,39 @@ pump(struct station *station)
 	uv_timer_start(&station->call_timer, on_call_timeout, (uint64_t)call->timeout_ms, 0);
 }
 
-void
-station_call(struct station *station, struct actor *actor, const char *action,
-	     struct json_object *payload)
+bool
+station_is_offline(const struct station *station)
+{
+	return station->state == STATION_OFFLINE && !station->wants_online;
+}
+
+/* A CALL that waits for nothing but its turn. */
+static struct call *
+call_new(struct station *station, struct actor *actor, const char *action)
 {
 	const struct step *step = actor ? actor_step(actor) : NULL;
 	const struct node *timeout = step ? step->params[PARAM_TIMEOUT] : NULL;
-	struct call *call = payload ? calloc(1, sizeof(*call)) : NULL;
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->actor = actor;
+	call->step = step;
+	call->timeout_ms = station->fleet->options->timeout_ms;
+	if (timeout)
+		(void)duration_parse(timeout->text, &call->timeout_ms);
+	(void)str_copy(call->action, sizeof(call->action), action);
+	(void)snprintf(call->id, sizeof(call->id), "%08x-%u-%u", station->fleet->seed,
+		       station->index, ++station->serial);
+	return call;
+}
+
+void
+station_call_session(struct station *station, struct actor *actor,
+		     const struct connector *connector, const char *action,
+		     struct json_object *payload)
+{
+	struct call *call = payload ? call_new(station, actor, action) : NULL;
 	struct call **at = &station->queue;
 
 	if (!call || station->call_count >= STATION_MAX_CALLS) {
@@ -172,20 +199,30 @@ station_call(struct station *station, struct actor *actor, const char *action,
 			actor_lost(actor, NULL);
 		return;
 	}
-	call->actor = actor;
-	call->step = step;
 	call->payload = payload;
-	call->timeout_ms = station->fleet->options->timeout_ms;
-	if (timeout)
-		(void)duration_parse(timeout->text, &call->timeout_ms);
-	(void)str_copy(call->action, sizeof(call->action), action);
-	(void)snprintf(call->id, sizeof(call->id), "%08x-%u-%u", station->fleet->seed,
-		       station->index, ++station->serial);
+	call->session = connector ? connector->session : 0;
+	call->is_offline = station_is_offline(station);
 	while (*at)
 		at = &(*at)->next;
 	*at = call;
 	station->call_count++;
 	pump(station);
+}
+
+void
+station_call(struct station *station, struct actor *actor, const char *action,
+	     struct json_object *payload)
+{
+	station_call_session(station, actor, NULL, action, payload);
+}
+
+void
+station_report(struct station *station, uint32_t number, const char *status)
+{
+	(void)str_copy(station->connectors[number].status,
+		       sizeof(station->connectors[number].status), status);
+	station_call(station, NULL, "StatusNotification",
+		     payload_status(station, number, status, NULL, NULL));
 }
 
 static void
@@ -217,6 +254,7 @@ station_boot_accepted(struct station *station, int64_t interval_s)
 	station->is_accepted = true;
 	station->is_held = false;
 	station_set_heartbeat(station, interval_s);
+	firmware_booted(station);
 	pump(station);
 }
 
@@ -250,6 +288,18 @@ print_answer(struct station *station, const struct call *call, struct json_objec
 	buf_fini(&text);
 }
 
+/* What an answer changes, whoever asked. */
+static void
+learn(struct station *station, const struct call *call, struct json_object *payload)
+{
+	struct json_object *info = ocppd_json_get(payload, "idTagInfo");
+
+	if (info)
+		local_list_learn(station, ocppd_json_get_str(call->payload, "idTag"), info);
+	if (call->session != 0 && str_eq(call->action, "StartTransaction"))
+		session_known(station, call, payload);
+}
+
 static void
 on_result(struct station *station, struct json_object *payload, const char *error,
 	  const char *description)
@@ -261,8 +311,10 @@ on_result(struct station *station, struct json_object *payload, const char *erro
 	station->outstanding = NULL;
 	uv_timer_stop(&station->call_timer);
 	station->fleet->answers++;
-	if (!error && verify_answer(station, call, payload))
+	if (!error && verify_answer(station, call, payload)) {
 		print_answer(station, call, payload, took_us);
+		learn(station, call, payload);
+	}
 	if (error && is_expected)
 		station_note(station, OUTPUT_STEP, "call.refused", call->action, "%s: %s", error,
 			     description);
@@ -281,11 +333,22 @@ on_answer(struct station *station, const char *id, struct json_object *payload, 
 	  const char *description)
 {
 	if (station->outstanding && str_eq(station->outstanding->id, id)) {
+		if (station->lose_left > 0 &&
+		    str_eq(station->outstanding->action, station->lose_action)) {
+			station->lose_left--;
+			station_note(station, OUTPUT_NOTE, "answer.lost", station->lose_action,
+				     "the answer is lost with the connection, as told");
+			link_drop(&station->link);
+			return;
+		}
 		on_result(station, payload, error, description);
 		return;
 	}
-	if (actor_raw_answered(&station->main, id, payload, error))
+	if (actor_raw_answered(&station->main, id, payload, error) ||
+	    actor_raw_answered(&station->console, id, payload, error))
 		return;
+	if (station->is_ending)
+		return; /* what it was for is given up */
 	station_fail(station, NULL, "an answer to \"%.40s\", which is not asked", id);
 }
 
@@ -351,6 +414,7 @@ on_message(void *arg, const char *text, size_t len, bool is_binary)
 
 	station_note(station, OUTPUT_FRAME, "frame.received", NULL, "< %.*s", (int)len, text);
 	actor_raw_silence_broken(&station->main, text);
+	actor_raw_silence_broken(&station->console, text);
 	if (is_binary || !utf8_valid(text, len)) {
 		station_fail(station, NULL, "a message that is not UTF-8 text");
 		return;
@@ -430,6 +494,16 @@ offers(const char *list, const char *name)
 	return false;
 }
 
+/* Who waits for a connection, and nobody who sleeps. */
+static void
+wake_waiting(struct actor *actor)
+{
+	const struct step *step = actor_step(actor);
+
+	if (step && (step->kind == STEP_CONNECT || step->kind == STEP_RECONNECT))
+		actor_kick(actor);
+}
+
 static void
 on_open(void *arg, const char *subprotocol)
 {
@@ -445,7 +519,8 @@ on_open(void *arg, const char *subprotocol)
 	if (subprotocol[0] && !offers(station->fleet->options->subprotocol, subprotocol))
 		station_fail(station, NULL,
 			     "the server chose subprotocol %s, which was not offered", subprotocol);
-	actor_kick(&station->main);
+	wake_waiting(&station->main);
+	wake_waiting(&station->console);
 	pump(station);
 	station_settle(station);
 }
@@ -494,10 +569,12 @@ on_closed(void *arg, uint16_t code)
 {
 	struct station *station = arg;
 
+	bool is_reset = station->reset_reason != NULL;
+
 	station->state = STATION_OFFLINE;
 	station->fleet->online--;
 	put_back(station);
-	if (station->reset_reason) {
+	if (is_reset) {
 		station->reset_reason = NULL;
 		station->is_accepted = false;
 		station->is_held = true;
@@ -505,13 +582,18 @@ on_closed(void *arg, uint16_t code)
 		actor_start(&station->restart, station->fleet->restart, 0);
 	}
 	actor_closed(&station->main, code);
+	actor_closed(&station->console, code);
 	if (station->is_ending || !station->wants_online) {
 		station_note(station, OUTPUT_STEP, "disconnected", NULL, "disconnected");
 		station_settle(station);
 		return;
 	}
-	station_note(station, OUTPUT_NOTE, "lost", NULL, "connection lost, close code %u", code);
-	if (station->fleet->options->is_once) {
+	if (is_reset)
+		station_note(station, OUTPUT_STEP, "rebooting", NULL, "rebooting");
+	else
+		station_note(station, OUTPUT_NOTE, "lost", NULL, "connection lost, close code %u",
+			     code);
+	if (station->fleet->options->is_once && !is_reset) {
 		station_fail(station, NULL, "the connection was lost");
 		station_end(station, VERDICT_FAILED);
 		return;
@@ -581,6 +663,7 @@ station_end(struct station *station, enum station_verdict verdict)
 	uv_timer_stop(&station->heartbeat_timer);
 	actor_stop(&station->main);
 	actor_stop(&station->restart);
+	actor_stop(&station->console);
 	for (uint32_t i = 1; i <= station->connector_count; i++)
 		actor_stop(&station->connectors[i].actor);
 	for (struct call *call = station->queue; call; call = call->next)
@@ -609,6 +692,31 @@ station_begin(struct station *station)
 	actor_start(&station->main, station->fleet->scenario, 0);
 }
 
+/* What the command line says of the station itself. */
+static int
+init_features(struct station *station)
+{
+	const struct options *options = station->fleet->options;
+	int r = 0;
+
+	job_init(&station->firmware, station, "FirmwareStatusNotification");
+	job_init(&station->diagnostics, station, "DiagnosticsStatusNotification");
+	reservation_init(station);
+	reply_init(station);
+	(void)str_copy(station->version, sizeof(station->version), options->firmware);
+	(void)str_copy(station->next_version, sizeof(station->next_version),
+		       options->next_firmware);
+	for (uint32_t i = 0; i < options->outcome_count && r == 0; i++) {
+		struct outcome outcome = { .times = OUTCOME_FOREVER };
+		char action[OUTCOME_ACTION_SIZE] = "";
+
+		r = outcome_parse_pair(options->outcomes[i], action, &outcome, NULL);
+		if (r == 0)
+			r = reply_add_reaction(station, action, &outcome, NULL);
+	}
+	return r;
+}
+
 int
 station_init(struct station *station, struct fleet *fleet, uint32_t index)
 {
@@ -626,11 +734,10 @@ station_init(struct station *station, struct fleet *fleet, uint32_t index)
 		return OCPPD_ESPACE;
 	station->connectors = calloc(options->connectors + 1, sizeof(*station->connectors));
 	station->vars = calloc(STATION_MAX_VARS, sizeof(*station->vars));
-	station->reactions = calloc(STATION_MAX_REACTIONS, sizeof(*station->reactions));
 	link_init(&station->link, fleet->net, station);
 	station->link.path = station->path;
 	station->link.identity = station->id;
-	if (!station->connectors || !station->vars || !station->reactions)
+	if (!station->connectors || !station->vars)
 		return OCPPD_ENOMEM;
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++) {
 		uv_timer_init(&fleet->loop, timers[i]);
@@ -638,11 +745,12 @@ station_init(struct station *station, struct fleet *fleet, uint32_t index)
 	}
 	actor_init(&station->main, station, 1);
 	actor_init(&station->restart, station, 1);
+	actor_init(&station->console, station, 1);
 	for (uint32_t i = 0; i <= options->connectors; i++) {
 		actor_init(&station->connectors[i].actor, station, i);
 		station->connectors[i].energy_wh = 1000.0 * (number % 1000) + 100000.0 * i;
 	}
-	return 0;
+	return init_features(station);
 }
 
 void
@@ -655,11 +763,17 @@ station_fini(struct station *station)
 		json_object_put(station->unclaimed[i].payload);
 	json_object_put(station->main.answer);
 	json_object_put(station->restart.answer);
+	json_object_put(station->console.answer);
 	for (uint32_t i = 0; station->connectors && i <= station->connector_count; i++)
 		json_object_put(station->connectors[i].actor.answer);
 	reply_fini(station);
+	smart_fini(station);
+	job_fini(&station->firmware);
+	job_fini(&station->diagnostics);
+	keys_fini(&station->keys);
+	auth_list_clear(&station->list);
+	auth_list_clear(&station->cache);
 	link_fini(&station->link);
 	free(station->connectors);
 	free(station->vars);
-	free(station->reactions);
 }

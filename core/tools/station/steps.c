@@ -5,6 +5,7 @@
  * again whenever what it waits for has happened; it ends with actor_next or actor_fail.
  */
 #include "actor.h"
+#include "features/feature.h"
 
 #include "base/text.h"
 
@@ -131,24 +132,64 @@ step_boot(struct actor *actor, const struct step *step)
 	}
 }
 
+/* The tag of a session that the CSMS asked for, else the station's own. */
+static int
+read_tag(struct actor *actor, const struct step *step, char *ret_tag, size_t size)
+{
+	const struct station *station = actor->station;
+	const struct connector *connector = &station->connectors[actor->connector];
+	bool is_asked = actor == &connector->actor && connector->tag[0] != '\0';
+
+	(void)str_copy(ret_tag, size, is_asked ? connector->tag : station->tag);
+	return actor_param_text(actor, step, PARAM_TAG, ret_tag, size);
+}
+
+/* Whether a tag is good enough without asking the CSMS; false: the actor stopped. */
+static bool
+authorize_offline(struct actor *actor, const char *tag)
+{
+	const struct station *station = actor->station;
+	const char *status = NULL;
+
+	if (feature_key_bool(station, "LocalAuthorizeOffline"))
+		status = local_list_status(station, tag);
+	if (!status && feature_key_bool(station, "AllowOfflineTxForUnknownId"))
+		status = "Accepted";
+	if (!str_eq(status, "Accepted")) {
+		actor_fail(actor, "offline, %s is %s", tag, status ? status : "not known");
+		return false;
+	}
+	station_note(actor->station, OUTPUT_STEP, "tag.accepted", NULL, "offline, %s is accepted",
+		     tag);
+	return true;
+}
+
 static void
 step_authorize(struct actor *actor, const struct step *step)
 {
+	struct station *station = actor->station;
 	char tag[64];
 
 	if (actor->phase > 0) {
 		actor_next(actor);
 		return;
 	}
-	(void)str_copy(tag, sizeof(tag),
-		       actor->station->connectors[actor->connector].tag[0] &&
-				       actor != &actor->station->main
-			       ? actor->station->connectors[actor->connector].tag
-			       : actor->station->tag);
-	if (actor_param_text(actor, step, PARAM_TAG, tag, sizeof(tag)) < 0)
+	if (read_tag(actor, step, tag, sizeof(tag)) < 0)
 		return;
+	if (station_is_offline(station)) {
+		if (authorize_offline(actor, tag))
+			actor_next(actor);
+		return;
+	}
+	if (feature_key_bool(station, "LocalPreAuthorize") &&
+	    str_eq(local_list_own_status(station, tag), "Accepted")) {
+		station_note(station, OUTPUT_STEP, "tag.accepted", NULL,
+			     "%s is accepted by the local list", tag);
+		actor_next(actor);
+		return;
+	}
 	actor->phase = 1;
-	station_call(actor->station, actor, "Authorize", payload_words("idTag", tag));
+	station_call(station, actor, "Authorize", payload_words("idTag", tag));
 }
 
 static void
@@ -161,6 +202,16 @@ step_heartbeat(struct actor *actor, const struct step *step)
 	}
 	actor->phase = 1;
 	station_call(actor->station, actor, "Heartbeat", payload_words(NULL, NULL));
+}
+
+/* Who waits for an answer: offline nobody does, the message is sent later. */
+static struct actor *
+wait_for(struct actor *actor)
+{
+	if (!station_is_offline(actor->station))
+		return actor;
+	actor_kick(actor);
+	return NULL;
 }
 
 static void
@@ -184,16 +235,38 @@ step_status(struct actor *actor, const struct step *step)
 	    actor_param_text(actor, step, PARAM_CODE, code, sizeof(code)) < 0 ||
 	    actor_param_text(actor, step, PARAM_INFO, info, sizeof(info)) < 0)
 		return;
+	if (str_eq(status, "Available"))
+		(void)str_copy(status, sizeof(status), session_idle_status(station, number));
+	if (str_eq(status, "Faulted") || str_eq(status, "Unavailable"))
+		reservation_lose(station, number);
 	(void)str_copy(station->connectors[number].status,
 		       sizeof(station->connectors[number].status), status);
 	actor->phase++;
-	station_call(station, actor, "StatusNotification",
+	station_call(station, wait_for(actor), "StatusNotification",
 		     payload_status(station, number, status, code, info));
+}
+
+static bool
+may_start(struct actor *actor, uint32_t number, const char *tag)
+{
+	const struct station *station = actor->station;
+
+	if (number == 0 || station->connectors[number].has_transaction) {
+		actor_fail(actor,
+			   number == 0 ? "not on connector 0" : "a transaction runs already");
+		return false;
+	}
+	if (!reservation_permits(station, number, tag)) {
+		actor_fail(actor, "connector %u is reserved for another tag", number);
+		return false;
+	}
+	return !station_is_offline(station) || authorize_offline(actor, tag);
 }
 
 static void
 step_start(struct actor *actor, const struct step *step)
 {
+	struct station *station = actor->station;
 	struct connector *connector;
 	uint32_t number;
 	char tag[64];
@@ -203,35 +276,57 @@ step_start(struct actor *actor, const struct step *step)
 		return;
 	}
 	connector = actor_param_connector(actor, step, &number);
-	if (!connector)
-		return;
-	if (number == 0 || connector->has_transaction) {
-		actor_fail(actor,
-			   number == 0 ? "not on connector 0" : "a transaction runs already");
-		return;
-	}
-	(void)str_copy(tag, sizeof(tag),
-		       actor != &actor->station->main && connector->tag[0] ? connector->tag
-									   : actor->station->tag);
-	if (actor_param_text(actor, step, PARAM_TAG, tag, sizeof(tag)) < 0)
+	if (!connector || read_tag(actor, step, tag, sizeof(tag)) < 0 ||
+	    !may_start(actor, number, tag))
 		return;
 	actor->phase = 1;
-	station_call(actor->station, actor, "StartTransaction",
-		     payload_start(actor->station, connector, number, tag));
+	session_begin(station, number, tag);
+	connector->has_transaction = station_is_offline(station);
+	station_call_session(station, wait_for(actor), connector, "StartTransaction",
+			     payload_start(station, connector, number, tag,
+					   reservation_use(station, number, tag)));
+}
+
+/* Charging pauses where nothing may be drawn. */
+static void
+follow_power(struct station *station, uint32_t number, double power_w)
+{
+	const char *status = station->connectors[number].status;
+
+	if (power_w <= 0 && str_eq(status, "Charging"))
+		station_report(station, number, "SuspendedEVSE");
+	else if (power_w > 0 && str_eq(status, "SuspendedEVSE"))
+		station_report(station, number, "Charging");
+}
+
+static void
+sample(struct actor *actor, struct connector *connector, uint32_t number, int64_t interval_ms)
+{
+	struct station *station = actor->station;
+	double power_w = smart_power_w(station, number, (double)connector->wanted_w);
+
+	connector->energy_wh += power_w * (double)interval_ms / 3600000.0;
+	follow_power(station, number, power_w);
+	station_call_session(station, wait_for(actor), connector, "MeterValues",
+			     payload_meter(station, connector, number, "Sample.Periodic"));
 }
 
 static void
 step_meter(struct actor *actor, const struct step *step)
 {
 	const struct options *options = actor->station->fleet->options;
+	const struct key *own = keys_find(&actor->station->keys, "MeterValueSampleInterval");
 	int64_t interval_ms = options->interval_ms;
-	int64_t power_w = options->power_w;
 	struct connector *connector;
 	uint32_t number;
 
+	if (own && feature_key_int(actor->station, own->name, 0) > 0)
+		interval_ms = feature_key_int(actor->station, own->name, 0) * 1000;
 	connector = actor_param_connector(actor, step, &number);
-	if (!connector || actor_param_duration(actor, step, PARAM_INTERVAL, &interval_ms) < 0 ||
-	    actor_param_int(actor, step, PARAM_POWER, &power_w) < 0)
+	if (!connector || actor_param_duration(actor, step, PARAM_INTERVAL, &interval_ms) < 0)
+		return;
+	connector->wanted_w = options->power_w;
+	if (actor_param_int(actor, step, PARAM_POWER, &connector->wanted_w) < 0)
 		return;
 	if (actor->phase == 0) {
 		actor->left = options->samples;
@@ -250,9 +345,7 @@ step_meter(struct actor *actor, const struct step *step)
 	}
 	actor->phase = 2;
 	actor->left--;
-	connector->energy_wh += (double)power_w * (double)interval_ms / 3600000.0;
-	station_call(actor->station, actor, "MeterValues",
-		     payload_meter(actor->station, connector, number, "Sample.Periodic"));
+	sample(actor, connector, number, interval_ms);
 }
 
 static void
@@ -269,7 +362,7 @@ step_stop(struct actor *actor, const struct step *step)
 		return;
 	if (actor->phase > 0 || !connector->has_transaction) {
 		/* It may have been stopped by the CSMS meanwhile. */
-		connector->has_transaction = false;
+		session_ended(actor->station, number);
 		actor_next(actor);
 		return;
 	}
@@ -280,9 +373,9 @@ step_stop(struct actor *actor, const struct step *step)
 	if (connector->stop_reason)
 		(void)str_copy(reason, sizeof(reason), connector->stop_reason);
 	actor->phase = 1;
-	station_call(actor->station, actor, "StopTransaction",
-		     payload_stop(actor->station, connector, tag, reason,
-				  !data || !str_eq(data->text, "false")));
+	station_call_session(actor->station, wait_for(actor), connector, "StopTransaction",
+			     payload_stop(actor->station, connector, tag, reason,
+					  !data || !str_eq(data->text, "false")));
 }
 
 static void
@@ -366,25 +459,132 @@ step_raw(struct actor *actor, const struct step *step)
 	json_object_put(value);
 }
 
+/* What an `on` without a list of outcomes says; false: the actor stopped. */
+static bool
+read_outcome(struct actor *actor, const struct step *step, const char *action,
+	     struct outcome *outcome)
+{
+	struct ocppd_error err = { 0 };
+	char text[160] = "";
+	int64_t times = -1;
+
+	if (actor_param_text(actor, step, PARAM_OUTCOME, text, sizeof(text)) < 0 ||
+	    actor_param_text(actor, step, PARAM_ERROR, outcome->word, sizeof(outcome->word)) < 0)
+		return false;
+	if (text[0] && outcome_parse(action, text, outcome, &err) < 0) {
+		actor_fail(actor, "%s", err.text);
+		return false;
+	}
+	if (step->params[PARAM_ERROR])
+		outcome->kind = OUTCOME_ERROR;
+	else if (step->params[PARAM_REPLY])
+		outcome->kind = OUTCOME_REPLY;
+	else if (step->params[PARAM_SILENCE])
+		outcome->kind = OUTCOME_NEVER;
+	if (actor_param_duration(actor, step, PARAM_DELAY, &outcome->delay_ms) < 0 ||
+	    actor_param_int(actor, step, PARAM_TIMES, &times) < 0)
+		return false;
+	if (times > 0)
+		outcome->times = (uint32_t)times;
+	return true;
+}
+
+/* Each of a list is played once, or as often as it says. */
+static int
+add_list(struct actor *actor, const struct step *step, const char *action)
+{
+	struct ocppd_error err = { 0 };
+	int r = 0;
+
+	for (const struct node *at = step->params[PARAM_OUTCOME]->first; at && r == 0;
+	     at = at->next) {
+		struct outcome outcome = { .times = 1 };
+
+		if (outcome_parse(action, at->text, &outcome, &err) < 0) {
+			actor_fail(actor, "%s", err.text);
+			return OCPPD_EINVAL;
+		}
+		if (actor_param_duration(actor, step, PARAM_DELAY, &outcome.delay_ms) < 0)
+			return OCPPD_EINVAL;
+		r = reply_add_reaction(actor->station, action, &outcome, step);
+	}
+	if (r < 0)
+		actor_fail(actor, "more than %d outcomes", STATION_MAX_REACTIONS);
+	return r;
+}
+
 static void
 step_on(struct actor *actor, const struct step *step)
 {
-	struct station *station = actor->station;
-	char action[52] = "";
-	uint32_t i = 0;
+	const struct node *list = step->params[PARAM_OUTCOME];
+	struct outcome outcome = { .times = OUTCOME_FOREVER };
+	char action[OUTCOME_ACTION_SIZE] = "";
 
 	if (actor_param_text(actor, step, PARAM_ACTION, action, sizeof(action)) < 0)
 		return;
-	while (i < station->reaction_count && !str_eq(station->reactions[i].action, action))
-		i++;
-	if (i == STATION_MAX_REACTIONS) {
-		actor_fail(actor, "more than %d actions", STATION_MAX_REACTIONS);
+	reply_drop_reactions(actor->station, action);
+	if (list && list->kind == NODE_LIST) {
+		if (add_list(actor, step, action) == 0)
+			actor_next(actor);
 		return;
 	}
-	(void)str_copy(station->reactions[i].action, sizeof(station->reactions[i].action), action);
-	station->reactions[i].step = step->params[PARAM_DEFAULT] ? NULL : step;
-	if (i == station->reaction_count)
-		station->reaction_count++;
+	if (!step->params[PARAM_DEFAULT]) {
+		if (!read_outcome(actor, step, action, &outcome))
+			return;
+		if (reply_add_reaction(actor->station, action, &outcome, step) < 0) {
+			actor_fail(actor, "more than %d outcomes", STATION_MAX_REACTIONS);
+			return;
+		}
+	}
+	actor_next(actor);
+}
+
+static void
+step_key(struct actor *actor, const struct step *step)
+{
+	const struct node *readonly = step->params[PARAM_READONLY];
+	struct station *station = actor->station;
+	char name[KEY_NAME_MAX + 1] = "";
+	char value[KEY_VALUE_MAX * 4 + 1] = "";
+	const struct key *key;
+	uint32_t flags;
+
+	if (actor_param_text(actor, step, PARAM_NAME, name, sizeof(name)) < 0 ||
+	    actor_param_text(actor, step, PARAM_VALUE, value, sizeof(value)) < 0)
+		return;
+	key = feature_key(station, name);
+	flags = key ? key->flags : 0;
+	if (readonly)
+		flags = str_eq(readonly->text, "true") ? flags | KEY_READONLY
+						       : flags & ~KEY_READONLY;
+	if (keys_set(&station->keys, name, step->params[PARAM_VALUE] ? value : NULL, flags) < 0)
+		actor_fail(actor, "%s cannot be kept", name);
+	else
+		actor_next(actor);
+}
+
+static void
+step_lose(struct actor *actor, const struct step *step)
+{
+	struct station *station = actor->station;
+	int64_t count = 1;
+
+	if (actor_param_text(actor, step, PARAM_ACTION, station->lose_action,
+			     sizeof(station->lose_action)) < 0 ||
+	    actor_param_int(actor, step, PARAM_COUNT, &count) < 0)
+		return;
+	station->lose_left = count;
+	actor_next(actor);
+}
+
+static void
+step_firmware(struct actor *actor, const struct step *step)
+{
+	struct station *station = actor->station;
+
+	if (actor_param_text(actor, step, PARAM_VERSION, station->next_version,
+			     sizeof(station->next_version)) < 0)
+		return;
 	actor_next(actor);
 }
 
@@ -503,6 +703,9 @@ static step_fn *const step_fns[STEP_COUNT] = {
 	[STEP_IDLE] = step_wait,
 	[STEP_SET] = step_set,
 	[STEP_PRINT] = step_print,
+	[STEP_KEY] = step_key,
+	[STEP_LOSE] = step_lose,
+	[STEP_FIRMWARE] = step_firmware,
 	[STEP_REPEAT] = step_repeat,
 	[STEP_END] = step_end,
 };
