@@ -41,6 +41,7 @@ struct tokens {
 	struct api *api;
 	struct made_token *items;
 	uint32_t count;
+	uint32_t making; /* on their way to storage: they count for the bound */
 };
 
 /* A POST or DELETE under way. */
@@ -180,6 +181,7 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 
 	(void)rows;
 	(void)count;
+	tokens->making--;
 	if (result == 0)
 		result = token_add(tokens, &change->token);
 	if (result == 0)
@@ -253,7 +255,7 @@ tokens_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 				      "there is a token of that name");
 		return;
 	}
-	if (api->tokens->count >= TOKENS_MAX) {
+	if (api->tokens->count + api->tokens->making >= TOKENS_MAX) {
 		ocppd_request_problem(host, request, 409, "too-many-tokens",
 				      "there are %d tokens already", TOKENS_MAX);
 		return;
@@ -272,9 +274,11 @@ tokens_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 			ocppd_value_str(token->created_by),
 		};
 
+		api->tokens->making++;
 		r = store_write(api, STATEMENT_TOKEN_PUT, values, 5, on_put, change);
 		if (r == 0)
 			return;
+		api->tokens->making--;
 	}
 	if (change != NULL && change->pending != NULL)
 		(void)pending_end(change->pending);
