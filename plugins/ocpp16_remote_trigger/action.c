@@ -83,8 +83,8 @@ unanswered(struct watch *watch, uint32_t result)
 	else if (result == OCPPD_RES_GONE)
 		why = "the connection ended before the answer";
 	snprintf(watch->reason, sizeof(watch->reason), "%s%s", why,
-		 watch->messages > 0 ? ", but the message came" : "");
-	watch_settle(watch, watch->messages > 0 ? OUTCOME_ARRIVED : OUTCOME_UNANSWERED);
+		 watch->came.messages > 0 ? ", but the message came" : "");
+	watch_settle(watch, watch->came.messages > 0 ? OUTCOME_ARRIVED : OUTCOME_UNANSWERED);
 }
 
 void

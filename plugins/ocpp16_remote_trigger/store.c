@@ -180,9 +180,9 @@ add_insert(struct watch *watch, struct ocppd_unit *unit)
 		text_or_null(watch->answer),
 		ocppd_value_str(watch->outcome),
 		text_or_null(watch->reason),
-		ocppd_value_int(watch->messages),
-		text_or_null(watch->message_id),
-		time_or_null(watch->arrived_us),
+		ocppd_value_int(watch->came.messages),
+		text_or_null(watch->came.message_id),
+		time_or_null(watch->came.first_us),
 		time_or_null(watch->settled_us),
 	};
 	const struct ocppd_value trim[] = { id, ocppd_value_int(ctx->conf->history) };
@@ -199,9 +199,9 @@ add_settle(struct watch *watch, struct ocppd_unit *unit)
 {
 	struct trigger *ctx = watch->ctx;
 	const struct ocppd_value values[] = {
-		ocppd_value_int(watch->trigger_id), ocppd_value_str(watch->outcome),
-		text_or_null(watch->reason),        ocppd_value_int(watch->messages),
-		text_or_null(watch->message_id),    time_or_null(watch->arrived_us),
+		ocppd_value_int(watch->trigger_id),   ocppd_value_str(watch->outcome),
+		text_or_null(watch->reason),          ocppd_value_int(watch->came.messages),
+		text_or_null(watch->came.message_id), time_or_null(watch->came.first_us),
 		time_or_null(watch->settled_us),
 	};
 

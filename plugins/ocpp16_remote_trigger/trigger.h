@@ -11,15 +11,16 @@
 #include <ocppd/plugin.h>
 #include <ocppd/service/stations.h>
 
+#include "arrival.h"
+
 /*
  * The module's state and the seams between its files: action.c (TriggerMessage, before and after),
- * watch.c (messages that were asked for, and their arrival), store.c (the history), routes.c
- * (operator API), tables.c (SQL, fields and routes), ocpp16_remote_trigger.c (life).
+ * watch.c (messages that were asked for), arrival.c (which of them count, pure), store.c (the
+ * history), routes.c (operator API), tables.c (SQL, fields and routes), ocpp16_remote_trigger.c
+ * (life).
  */
 #define PROTOCOL "ocpp1.6"
-#define WATCHES_MAX 64   /* of one station */
-#define CONNECTOR_MAX 64 /* quirk D02 */
-#define ID_SIZE 37       /* a message id, NUL included */
+#define WATCHES_MAX 64 /* of one station */
 #define REASON_SIZE 160
 
 /* The words of `outcome`. */
@@ -62,20 +63,15 @@ struct watch {
 	struct ocppd_timer *timer;
 	int64_t trigger_id; /* 0: no row yet */
 	int64_t asked_us;
-	int64_t arrived_us; /* of the first; 0: none */
-	int64_t last_us;    /* of the last */
 	int64_t settled_us;
 	int64_t deadline_mono_us;
-	int64_t look_ms;     /* until the next look at the frames */
-	int64_t connector;   /* -1: none named */
-	uint64_t connectors; /* that reported: bit n */
-	uint64_t wanted;     /* those that are to; 0: one message is all */
-	uint32_t messages;
+	int64_t look_ms;   /* until the next look at the frames */
+	int64_t connector; /* -1: none named */
+	struct arrival came;
 	bool is_watched; /* the filter sees the message; else the frames are looked at */
 	bool is_accepted;
 	bool is_inserting; /* its row is on its way */
 	bool is_settled;
-	char message_id[ID_SIZE]; /* of the first */
 	char answer[32];          /* the station's status, or "" */
 	char reason[REASON_SIZE]; /* or "" */
 };

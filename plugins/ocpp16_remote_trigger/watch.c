@@ -17,20 +17,11 @@
 #define LOOK_FIRST_MS 250
 #define ANSWER_MS 180000 /* for its turn in the queue and the answer */
 #define EXPECT_MAX_MS 600000
-#define UNKNOWN_CONNECTORS 16 /* of a station that reported none yet */
-#define EARLY_US (5 * INT64_C(1000000))
 
 static struct station_slot *
 slot_of(struct trigger *ctx, struct ocppd_station *station)
 {
 	return ocppd_station_slot(ctx->host, station, ctx->slot);
-}
-
-/* Whose connectorId means something. */
-static bool
-has_connectors(const char *message)
-{
-	return strcmp(message, "MeterValues") == 0 || strcmp(message, "StatusNotification") == 0;
 }
 
 /* ---- Begin ------------------------------------------------------------------------------------
@@ -41,9 +32,7 @@ note_connector(const struct ocppd_connector_info *info, void *arg)
 {
 	struct watch *watch = arg;
 
-	if (info->place.evse >= 0 && info->place.evse < CONNECTOR_MAX &&
-	    (info->place.evse > 0 || strcmp(watch->message, "MeterValues") != 0))
-		watch->wanted |= UINT64_C(1) << info->place.evse;
+	arrival_want(&watch->came, watch->message, info->place.evse);
 	return 0;
 }
 
@@ -66,16 +55,13 @@ expect(const struct watch *watch)
 {
 	struct trigger *ctx = watch->ctx;
 	int64_t within_ms = ctx->conf->arrival_timeout_ms + ANSWER_MS;
-	int count = 1;
+	int count = arrival_expected(&watch->came, watch->message, watch->connector);
 	int r = 0;
 
 	/* BootNotification comes through at any time. */
 	if (ocppd_station_registration(watch->station) == OCPPD_REG_ACCEPTED ||
 	    strcmp(watch->message, "BootNotification") == 0)
 		return;
-	if (has_connectors(watch->message) && watch->connector < 0)
-		count = watch->wanted == 0 ? UNKNOWN_CONNECTORS
-					   : __builtin_popcountll(watch->wanted) + 1;
 	if (within_ms > EXPECT_MAX_MS)
 		within_ms = EXPECT_MAX_MS;
 	for (int i = 0; i < count && r >= 0; i++)
@@ -129,7 +115,7 @@ watch_begin(struct trigger *ctx, struct ocppd_outcall *call, const char *message
 	}
 	snprintf(sought, sizeof(sought), "%s", message);
 	watch->is_watched = ocppd_action_each(ctx->host, match_action, sought) == 1;
-	if (has_connectors(message) && connector < 0 && ctx->stations != NULL)
+	if (message_has_connectors(message) && connector < 0 && ctx->stations != NULL)
 		(void)ctx->stations->connector_each(ctx->stations_self, ctx->host, station,
 						    note_connector, watch);
 	if (ctx->asking != NULL) {
@@ -189,7 +175,7 @@ watch_settle(struct watch *watch, const char *outcome)
 static void
 time_over(struct watch *watch)
 {
-	if (watch->messages == 0) {
+	if (watch->came.messages == 0) {
 		snprintf(watch->reason, sizeof(watch->reason),
 			 "the message did not arrive within %lld ms",
 			 (long long)watch->ctx->conf->arrival_timeout_ms);
@@ -213,7 +199,7 @@ watch_stop(struct trigger *ctx)
 			ocppd_outcall_set_data(watch->call, NULL);
 		snprintf(watch->reason, sizeof(watch->reason),
 			 "the daemon or the module stopped before that");
-		watch_settle(watch, watch->is_accepted && watch->messages > 0
+		watch_settle(watch, watch->is_accepted && watch->came.messages > 0
 					    ? OUTCOME_ARRIVED
 					    : OUTCOME_INTERRUPTED);
 		watch = next;
@@ -224,36 +210,13 @@ watch_stop(struct trigger *ctx)
  */
 
 static void
-forget_early(struct watch *watch)
-{
-	watch->messages = 0;
-	watch->connectors = 0;
-	watch->arrived_us = 0;
-	watch->message_id[0] = '\0';
-}
-
-static bool
-is_complete(const struct watch *watch)
-{
-	return watch->messages > 0 && (watch->connectors & watch->wanted) == watch->wanted;
-}
-
-static void
 arrived(struct watch *watch, const char *message_id, int64_t time_us, int64_t connector)
 {
 	/* The answer may be on its way to us still. What came long before it was chance. */
-	if (!watch->is_accepted && time_us - watch->last_us > EARLY_US)
-		forget_early(watch);
-	if (watch->messages == 0) {
-		watch->arrived_us = time_us;
-		snprintf(watch->message_id, sizeof(watch->message_id), "%s",
-			 message_id == NULL ? "" : message_id);
-	}
-	watch->last_us = time_us;
-	watch->messages++;
-	if (connector >= 0 && connector < CONNECTOR_MAX)
-		watch->connectors |= UINT64_C(1) << connector;
-	if (watch->is_accepted && is_complete(watch))
+	if (!watch->is_accepted)
+		arrival_forget_early(&watch->came, time_us);
+	arrival_note(&watch->came, message_id, time_us, connector);
+	if (watch->is_accepted && arrival_is_complete(&watch->came))
 		watch_settle(watch, OUTCOME_ARRIVED);
 }
 
@@ -268,11 +231,10 @@ on_arrival(struct ocppd_host *host, struct ocppd_call *call, struct json_object 
 	(void)host;
 	if (watch == NULL)
 		return 0;
-	if (has_connectors(action))
+	if (message_has_connectors(action))
 		connector = ocppd_json_get_int(req, "connectorId", -1);
 	for (; watch != NULL; watch = watch->next) {
-		if (strcmp(watch->message, action) != 0 ||
-		    (watch->connector >= 0 && connector >= 0 && watch->connector != connector))
+		if (!arrival_fits(watch->message, watch->connector, action, connector))
 			continue;
 		arrived(watch, ocppd_call_message_id(call), ocppd_call_received_us(call),
 			connector);
@@ -370,9 +332,8 @@ void
 watch_accepted(struct watch *watch)
 {
 	watch->is_accepted = true;
-	if (ocppd_now_us(watch->ctx->host) - watch->last_us > EARLY_US)
-		forget_early(watch);
-	if (is_complete(watch)) {
+	arrival_forget_early(&watch->came, ocppd_now_us(watch->ctx->host));
+	if (arrival_is_complete(&watch->came)) {
 		watch_settle(watch, OUTCOME_ARRIVED);
 		return;
 	}

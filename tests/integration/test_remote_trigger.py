@@ -4,6 +4,7 @@
 
 import asyncio
 import json
+import sqlite3
 import time
 
 import pytest
@@ -374,6 +375,35 @@ class Follower:
     def close(self):
         self.connection.close()
         self.answer.close()
+
+
+def test_triggers_work_while_storage_takes_no_writes(tmp_path):
+    async def session(daemon, database):
+        async with Station.connect(daemon, "CP-1") as station:
+            triggered = Triggered(station)
+            assert (await trigger(daemon, "CP-1", "Heartbeat"))[0] == 201
+            database.execute("BEGIN IMMEDIATE")
+            # It is sent and heard, but no record can be answered.
+            status, body = await trigger(daemon, "CP-1", "Heartbeat")
+            assert (status, body["type"]) == (503, "urn:ocppd:problem:unavailable"), body
+            assert (await asyncio.wait_for(triggered.sent[1], DEADLINE_S))[0] == 3
+            assert daemon.log.events("trigger.unstored")
+            status, body = await command(daemon, "CP-1", {"requestedMessage": "Heartbeat"})
+            assert (status, body["response"]) == (200, {"status": "Accepted"})
+            assert len(await history(daemon, "CP-1")) == 1
+            database.execute("ROLLBACK")
+            for _ in range(200):
+                status, body = await trigger(daemon, "CP-1", "Heartbeat")
+                if status == 201:
+                    break
+                await asyncio.sleep(0.1)
+            assert (status, body["outcome"]) == (201, "Arrived"), body
+            assert (await history(daemon, "CP-1"))[0] == body
+
+    with Daemon(tmp_path, {**MODULE, "storage_sqlite": {"busy_timeout": "100ms"}}) as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(session(daemon, database))
+        database.close()
 
 
 def test_events_and_metrics(tmp_path):

@@ -358,6 +358,22 @@ def test_restart_of_the_daemon_keeps_them(tmp_path):
         run(second(daemon))
 
 
+def test_restart_of_the_station_ends_nothing(daemon):
+    async def play():
+        async with reserving(daemon, "CP-REBOOT"):
+            record = await reserve(daemon, "CP-REBOOT")
+        async with reserving(daemon, "CP-REBOOT") as station:
+            assert (await show(daemon, record))["active"]
+            # A connector that comes back free may have lost it: its clock, and a use, decide.
+            await status_of(station, 1, "Available")
+            await status_of(station, 1, "Reserved")
+            assert (await show(daemon, record))["active"]
+            transaction_id = (await station.start("TAG-1"))["transactionId"]
+            used = await until(daemon, record, "Used")
+            assert used["transactionId"] == transaction_id
+    run(play())
+
+
 def test_what_began_while_the_module_was_out_is_found(tmp_path):
     async def first(daemon):
         async with reserving(daemon, "CP-1"):
