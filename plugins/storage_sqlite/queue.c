@@ -124,6 +124,15 @@ job_fail(struct job *job, int code, struct failure *failure)
 		failure->refs++;
 }
 
+void
+job_forget(struct job *job)
+{
+	if (job->failure != NULL && --job->failure->refs == 0)
+		free(job->failure);
+	job->failure = NULL;
+	job->result = 0;
+}
+
 static void
 wake(const struct done *done)
 {

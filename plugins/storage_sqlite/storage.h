@@ -105,6 +105,8 @@ struct job *queue_take(struct queue *queue, uint32_t max, int64_t timeout_ms, bo
 struct failure *failure_new(int code, const char *format, ...) OCPPD_PRINTF(2, 3);
 /* Ends a job as failed; failure may be NULL. */
 void job_fail(struct job *job, int code, struct failure *failure);
+/* Takes that back. */
+void job_forget(struct job *job);
 
 /* ---- Statements and rows ----------------------------------------------------------------- */
 
@@ -336,6 +338,7 @@ struct writer {
 	sqlite3_stmt *rollback_to;
 	uint32_t wal_pages;     /* not checkpointed yet */
 	uint32_t checkpoint_at; /* … and at how many they shall be */
+	uint32_t careful;       /* batches to come that have savepoints */
 	bool is_stuck;
 	bool needs_reopen;
 	bool is_wal_long;

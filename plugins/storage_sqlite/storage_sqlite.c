@@ -29,14 +29,6 @@ job_error(const struct job *job)
 }
 
 static void
-job_forget(struct job *job)
-{
-	if (job->failure != NULL && --job->failure->refs == 0)
-		free(job->failure);
-	job->failure = NULL;
-}
-
-static void
 complete_unit(struct storage *storage, struct ocppd_unit *unit)
 {
 	const struct job *job = &unit->job;
@@ -151,7 +143,6 @@ finish(struct storage *storage)
 	if (has_failed)
 		err = *job_error(opened);
 	job_forget(opened);
-	opened->result = 0;
 	take_down(storage);
 	if (atomic_load(&storage->is_stopping))
 		ocppd_stopped(storage->host);

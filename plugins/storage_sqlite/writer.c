@@ -6,8 +6,11 @@
  * was under way, commits them as one transaction and hands them back as one list. No unit is ever
  * reported as done before its COMMIT returned well, and one that fails takes no other along.
  *
- * Savepoints: a unit of one statement is atomic by itself, and a unit that is alone in its
- * transaction is undone with it; only the others need one (some 0.6 us each).
+ * Savepoints: a unit of one statement is atomic by itself, a unit that is alone in its transaction
+ * is undone with it, and one whose first statement fails did nothing. For the others a savepoint
+ * costs a copy of each page that they touch, and hardly any fails. So a batch runs without them;
+ * should a unit fail halfway, all is rolled back and run again with them, as are some batches to
+ * come.
  *
  * When the database takes no writes (disk full, input/output error, lock), units fail at once and
  * the next attempt waits for a growing while; with no unit at hand the writer tries by itself, so
@@ -21,8 +24,10 @@
 
 #define RETRY_FIRST_MS 100
 #define RETRY_LAST_MS 5000
-#define IDLE_MS 250        /* quiet for so long: time for a checkpoint */
-#define WAL_LONG_FACTOR 16 /* times checkpoint_pages: a reader holds it */
+#define IDLE_MS 250         /* quiet for so long: time for a checkpoint */
+#define CAREFUL_BATCHES 100 /* with savepoints, after a unit failed halfway */
+#define RUN_AGAIN (-1000)   /* beside SQLite's results and OCPPD_E…: the batch, with savepoints */
+#define WAL_LONG_FACTOR 16  /* times checkpoint_pages: a reader holds it */
 
 /* ---- State that the core thread shows ---------------------------------------------------- */
 
@@ -309,14 +314,16 @@ checkpoint(struct writer *writer)
 
 /* ---- Units ------------------------------------------------------------------------------- */
 
-/* All statements of one unit. SQLITE_OK, or the result that stopped it, with *ret_failure. */
+/* All statements of one unit. SQLITE_OK, or the result that stopped it, with *ret_failure;
+ * *ret_done is how many ran. */
 static int
-run_statements(struct writer *writer, struct ocppd_unit *unit, struct failure **ret_failure)
+run_statements(struct writer *writer, struct ocppd_unit *unit, uint32_t *ret_done,
+	       struct failure **ret_failure)
 {
 	const char *at = unit->data;
 
 	result_clear(&unit->result);
-	for (uint32_t i = 0; i < unit->count; i++) {
+	for (*ret_done = 0; *ret_done < unit->count; (*ret_done)++) {
 		const struct op *op = (const struct op *)(const void *)at;
 		int rc = db_run(&writer->db, unit, op, ret_failure);
 
@@ -329,13 +336,14 @@ run_statements(struct writer *writer, struct ocppd_unit *unit, struct failure **
 
 /*
  * One unit inside the open transaction. Returns SQLITE_OK, also where the unit alone failed (its
- * result says so), or the error that voids the transaction.
+ * result says so), RUN_AGAIN, or the error that voids the transaction.
  */
 static int
 run_unit(struct writer *writer, struct ocppd_unit *unit, bool is_alone)
 {
 	struct failure *failure = NULL;
-	bool has_savepoint = unit->count > 1 && !is_alone;
+	bool has_savepoint = unit->count > 1 && !is_alone && writer->careful > 0;
+	uint32_t done = 0;
 	int rc;
 
 	if (has_savepoint) {
@@ -343,7 +351,7 @@ run_unit(struct writer *writer, struct ocppd_unit *unit, bool is_alone)
 		if (rc != SQLITE_OK)
 			return rc;
 	}
-	rc = run_statements(writer, unit, &failure);
+	rc = run_statements(writer, unit, &done, &failure);
 	if (rc == SQLITE_OK) {
 		unit->job.result = 0;
 		return has_savepoint ? run_own(writer, writer->release) : SQLITE_OK;
@@ -354,6 +362,10 @@ run_unit(struct writer *writer, struct ocppd_unit *unit, bool is_alone)
 	if ((rc > 0 && db_fate(rc) == FATE_STORE) || sqlite3_get_autocommit(writer->db.conn) != 0) {
 		free(failure);
 		return rc > 0 && db_fate(rc) == FATE_STORE ? rc : SQLITE_IOERR;
+	}
+	if (done > 0 && !has_savepoint && !is_alone) {
+		free(failure);
+		return RUN_AGAIN;
 	}
 	job_fail(&unit->job, rc < 0 ? rc : db_code(&writer->db, rc), failure);
 	if (!has_savepoint)
@@ -375,21 +387,39 @@ fail_units(struct job *first, int code, const char *text)
 		free(failure);
 }
 
+static int
+run_units(struct writer *writer, struct job *first)
+{
+	bool is_alone = first->next == NULL;
+	int rc = run_own(writer, writer->begin);
+
+	for (struct job *job = first; rc == SQLITE_OK && job != NULL; job = job->next)
+		rc = run_unit(writer, (struct ocppd_unit *)job, is_alone);
+	return rc;
+}
+
 /* Begins, runs all, commits. 0, or the error that voided it all. */
 static int
 transact(struct writer *writer, struct job *first)
 {
 	struct storage *storage = writer->db.storage;
-	bool is_alone = first->next == NULL;
 	int64_t began;
 	int rc;
 
-	rc = run_own(writer, writer->begin);
-	for (struct job *job = first; rc == SQLITE_OK && job != NULL; job = job->next)
-		rc = run_unit(writer, (struct ocppd_unit *)job, is_alone);
+	if (writer->careful > 0)
+		writer->careful--;
+	rc = run_units(writer, first);
+	if (rc == RUN_AGAIN) {
+		for (struct job *job = first; job != NULL; job = job->next)
+			job_forget(job);
+		writer->careful = CAREFUL_BATCHES;
+		rc = run_own(writer, writer->rollback);
+		if (rc == SQLITE_OK)
+			rc = run_units(writer, first);
+	}
 	if (rc != SQLITE_OK)
 		return rc;
-	if (is_alone && first->result < 0)
+	if (first->next == NULL && first->result < 0)
 		return run_own(writer, writer->rollback);
 	began = ocppd_mono_us(storage->host);
 	rc = run_own(writer, writer->commit);

@@ -297,6 +297,36 @@ unit_of_two_that_fails_among_others_leaves_nothing(void **state)
 	bed_stop(&t->bed);
 }
 
+/* What a batch had run before such a unit is run again: each result is that of the one commit. */
+static void
+units_beside_one_that_fails_halfway_keep_their_results(void **state)
+{
+	struct test *t = *state;
+	struct ocppd_unit *unit;
+
+	test_start(t);
+	for (int64_t i = 0; i < 400; i++) {
+		if (i % 100 != 50) {
+			add_one(t, i == 40 ? 7 : i);
+			continue;
+		}
+		unit = begin(t);
+		assert_int_equal(add(t, unit, i, "x"), 0);
+		assert_int_equal(add_entry(t, unit, ocppd_value_ref(0, 0), i == 150 ? "y" : NULL),
+				 1);
+		commit(t, unit);
+	}
+	bed_run(&t->bed, &t->is_done);
+	assert_int_equal(t->result, 0);
+	assert_int_equal(t->failed, 4); /* the second 7, and three halves */
+	assert_int_equal(count_items(t), 396);
+	/* Ids that a void run gave away are given again. */
+	assert_int_equal(t->key, 396);
+	bed_stop(&t->bed);
+	assert_true(t->bed.counters[METRIC_UNITS] == 396);
+	assert_true(t->bed.counters[METRIC_FAILURES] == 4);
+}
+
 static void
 unit_of_two_that_fails_alone_leaves_nothing(void **state)
 {
@@ -936,6 +966,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(unit_failing_among_ten_thousand_fails_alone),
 		TEST(unit_of_two_that_fails_among_others_leaves_nothing),
+		TEST(units_beside_one_that_fails_halfway_keep_their_results),
 		TEST(unit_of_two_that_fails_alone_leaves_nothing),
 		TEST(unit_expecting_a_row_without_one_is_a_conflict),
 		TEST(unit_with_a_large_block_and_rows_comes_back_whole),
