@@ -79,11 +79,14 @@ quirk_set_make(const struct stations *ctx, const char *station_id, const struct 
 {
 	const struct ocppd_sections *profiles = &ctx->conf->quirk_profiles;
 	uint32_t own_count = 0;
+	size_t room = 1;
 
+	for (uint32_t i = 0; i < profiles->count; i++)
+		room += ((const struct profile_conf *)profiles->items + i)->quirks.count;
 	ret_set->count = 0;
 	ret_set->is_strict = false;
-	ret_set->items = calloc(ITEMS_MAX, sizeof(*ret_set->items));
 	ret_set->own = lines_split(own->lines, &own_count);
+	ret_set->items = calloc(room + own_count, sizeof(*ret_set->items));
 	if (ret_set->items == NULL || ret_set->own == NULL) {
 		quirk_set_free(ret_set);
 		return OCPPD_ENOMEM;

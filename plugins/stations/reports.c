@@ -114,6 +114,8 @@ on_boot_stored(struct ocppd_host *host, int result, const struct ocppd_rows *row
 	struct station_slot *slot = stations_slot(ctx, report->station);
 
 	(void)host;
+	(void)rows;
+	(void)count;
 	if (result < 0) {
 		say_unstored(report, "boot.unstored", result, err);
 		report->boot_fn(report->asker, result, 0, report->arg);
@@ -121,8 +123,7 @@ on_boot_stored(struct ocppd_host *host, int result, const struct ocppd_rows *row
 		if (report->is_adopted && !slot->is_known)
 			adopt(ctx, report->station);
 		slot->state = (uint8_t)report->registration;
-		if (count > 0 && rows[0].count > 0)
-			slot->boot_count = (uint32_t)rows[0].values[0].number;
+		slot->boot_count++; /* loaded at start, as the table's is */
 		ocppd_station_set_registration(ctx->host, report->station, report->registration);
 		profiles_remember(ctx, report->station);
 		if (report->event != NULL)

@@ -163,7 +163,7 @@ const struct ocppd_statement stations_statements[STATEMENT_COUNT] = {
 			     "meter_serial = excluded.meter_serial, "
 			     "boot_reason = excluded.boot_reason, boot_us = excluded.boot_us, "
 			     "seen_us = excluded.seen_us, has_findings = excluded.has_findings, "
-			     "frame = excluded.frame RETURNING boot_count" },
+			     "frame = excluded.frame" },
 	[STATEMENT_SEEN] = { "seen",
 			     "INSERT INTO stations_state (station_id, registered, boot_count, "
 			     "seen_us) VALUES ($1, 0, 0, $2) ON CONFLICT (station_id) DO UPDATE "
