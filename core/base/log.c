@@ -206,7 +206,7 @@ line_tag(struct line *line, const char *text, uint32_t level)
 static void
 line_kv(struct line *line, const struct ocppd_kv *kv, uint32_t level)
 {
-	char number[24];
+	char number[I64_TEXT_SIZE];
 
 	if (!kv->text && (kv->kind == OCPPD_KV_STR || kv->kind == OCPPD_KV_TAG))
 		return;
@@ -219,8 +219,7 @@ line_kv(struct line *line, const struct ocppd_kv *kv, uint32_t level)
 	(void)line_str(line, "=");
 	switch (kv->kind) {
 	case OCPPD_KV_INT:
-		(void)snprintf(number, sizeof(number), "%lld", (long long)kv->number);
-		(void)line_str(line, number);
+		(void)line_add(line, number, i64_text(kv->number, number), LINE_SPARE);
 		break;
 	case OCPPD_KV_TAG:
 		line_tag(line, kv->text, level);

@@ -84,6 +84,26 @@ parse_double(const char *text, double *ret_value)
 	return 0;
 }
 
+size_t
+i64_text(int64_t value, char ret_text[I64_TEXT_SIZE])
+{
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char digits[I64_TEXT_SIZE];
+	size_t count = 0;
+	size_t len = 0;
+
+	do {
+		digits[count++] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (value < 0)
+		ret_text[len++] = '-';
+	while (count > 0)
+		ret_text[len++] = digits[--count];
+	ret_text[len] = '\0';
+	return len;
+}
+
 bool
 number_is_json(const char *text)
 {

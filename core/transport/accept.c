@@ -172,33 +172,71 @@ on_accept_timer(evutil_socket_t fd, short what, void *arg)
 	accept_resume(arg);
 }
 
+/* As inet_ntop writes it, which takes a third of the time of an accept. */
+static void
+format_ipv4(const struct in_addr *addr, char *ret_address)
+{
+	const unsigned char *bytes = (const unsigned char *)addr;
+	size_t len = 0;
+
+	for (size_t i = 0; i < 4; i++) {
+		char number[I64_TEXT_SIZE];
+		size_t digits = i64_text(bytes[i], number);
+
+		memcpy(ret_address + len, number, digits);
+		len += digits;
+		ret_address[len++] = i < 3 ? '.' : '\0';
+	}
+}
+
+static void
+append_port(const char *address, uint16_t port, char *ret_remote)
+{
+	bool is_bracketed = strchr(address, ':') != NULL;
+	size_t len = strlen(address);
+	char number[I64_TEXT_SIZE];
+	size_t at = 0;
+
+	if (is_bracketed)
+		ret_remote[at++] = '[';
+	memcpy(ret_remote + at, address, len);
+	at += len;
+	if (is_bracketed)
+		ret_remote[at++] = ']';
+	ret_remote[at++] = ':';
+	memcpy(ret_remote + at, number, i64_text(port, number) + 1);
+}
+
 /* The address without port in ret_address; "[ipv6]:port" in ret_remote. IPv4 that came through an
  * IPv6 socket is written as IPv4. */
 static void
-format_peer(const struct sockaddr *addr, char *ret_address, size_t size, char *ret_remote)
+format_peer(const struct sockaddr *addr, char ret_address[INET6_ADDRSTRLEN], char *ret_remote)
 {
+	_Static_assert(CONN_REMOTE_SIZE >= INET6_ADDRSTRLEN + 8, "[]:65535");
 	uint16_t port = 0;
 
-	(void)str_copy(ret_address, size, "unknown");
+	(void)str_copy(ret_address, INET6_ADDRSTRLEN, "unknown");
 	if (addr->sa_family == AF_INET) {
 		struct sockaddr_in in;
 
 		memcpy(&in, addr, sizeof(in));
 		port = ntohs(in.sin_port);
-		(void)inet_ntop(AF_INET, &in.sin_addr, ret_address, (socklen_t)size);
+		format_ipv4(&in.sin_addr, ret_address);
 	} else if (addr->sa_family == AF_INET6) {
 		struct sockaddr_in6 in6;
 
 		memcpy(&in6, addr, sizeof(in6));
 		port = ntohs(in6.sin6_port);
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-			(void)inet_ntop(AF_INET, in6.sin6_addr.s6_addr + 12, ret_address,
-					(socklen_t)size);
-		else
-			(void)inet_ntop(AF_INET6, &in6.sin6_addr, ret_address, (socklen_t)size);
+		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+			struct in_addr mapped;
+
+			memcpy(&mapped, in6.sin6_addr.s6_addr + 12, sizeof(mapped));
+			format_ipv4(&mapped, ret_address);
+		} else {
+			(void)inet_ntop(AF_INET6, &in6.sin6_addr, ret_address, INET6_ADDRSTRLEN);
+		}
 	}
-	(void)snprintf(ret_remote, CONN_REMOTE_SIZE, strchr(ret_address, ':') ? "[%s]:%u" : "%s:%u",
-		       ret_address, port);
+	append_port(ret_address, port, ret_remote);
 }
 
 static void
@@ -221,7 +259,7 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 		return;
 
 	transport->accepted++;
-	format_peer(addr, address, sizeof(address), session->conn.remote);
+	format_peer(addr, address, session->conn.remote);
 	int64_t max = limit_get(&transport->limits.max_connections);
 	int64_t max_of_address = limit_get(&transport->limits.max_per_address);
 	if (max > transport->max_descriptors)
@@ -353,7 +391,7 @@ bound_address(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0)
 		return NULL;
-	format_peer((const struct sockaddr *)&addr, address, sizeof(address), remote);
+	format_peer((const struct sockaddr *)&addr, address, remote);
 	return str_dup(remote);
 }
 

@@ -55,6 +55,30 @@ parse_i64_table(void **state)
 }
 
 static void
+i64_text_table(void **state)
+{
+	static const struct {
+		int64_t value;
+		const char *text;
+	} cases[] = {
+		{ 0, "0" },
+		{ 7, "7" },
+		{ -1, "-1" },
+		{ 1000, "1000" },
+		{ 4294967296, "4294967296" },
+		{ INT64_MAX, "9223372036854775807" },
+		{ INT64_MIN, "-9223372036854775808" },
+	};
+	char text[I64_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(i64_text(cases[i].value, text), strlen(cases[i].text));
+		assert_string_equal(text, cases[i].text);
+	}
+}
+
+static void
 parse_double_table(void **state)
 {
 	static const char *const good[] = { "0",  "1.5", "-1.5", "+2.",
@@ -278,6 +302,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_i64_table),
+		cmocka_unit_test(i64_text_table),
 		cmocka_unit_test(parse_double_table),
 		cmocka_unit_test(str_case_is_ascii_only),
 		cmocka_unit_test(str_copy_cuts_between_characters),
