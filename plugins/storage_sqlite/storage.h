@@ -36,6 +36,8 @@ struct storage_conf {
 	int64_t batch;
 	int64_t queue;
 	int64_t queue_size;
+	int64_t queue_warn; /* percent of both; 0: never */
+	int64_t queue_warn_time_ms;
 	int64_t busy_timeout_ms;
 	int64_t query_timeout_ms;
 	int64_t drain_timeout_ms;
@@ -363,6 +365,13 @@ struct reader {
 #define STORAGE_MAGIC 0x53514c74u
 #define UNIT_MAGIC 0x554e4954u
 
+/* What is seen of the queues' lengths. */
+struct watch {
+	struct ocppd_timer *timer; /* runs while too much waits */
+	bool is_above;
+	bool is_told; /* health says so */
+};
+
 struct storage {
 	uint32_t magic;
 	enum storage_state state;
@@ -374,6 +383,7 @@ struct storage {
 	struct done done;
 	struct ocppd_io *io;
 	struct ocppd_timer *drain_timer;
+	struct watch watch;
 	struct writer writer;
 	struct queue read_queue;
 	struct reader readers[STORAGE_READERS_MAX];
@@ -387,6 +397,11 @@ struct storage {
 	uint32_t live_queries;
 	uint32_t running_threads;
 };
+
+/* Whenever something joined a queue or left it. */
+void watch_queues(struct storage *storage);
+int watch_start(struct storage *storage); /* 0 or OCPPD_ENOMEM */
+void watch_stop(struct storage *storage);
 
 /* Takes the advisory lock beside the database, for as long as the module runs. */
 int lock_take(struct storage *storage, struct ocppd_error *err);

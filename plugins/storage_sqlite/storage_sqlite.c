@@ -120,6 +120,7 @@ take_down(struct storage *storage)
 {
 	ocppd_io_free(storage->io);
 	ocppd_timer_free(storage->drain_timer);
+	watch_stop(storage);
 	storage->io = NULL;
 	storage->drain_timer = NULL;
 	if (storage->done.event >= 0)
@@ -230,8 +231,9 @@ complete(struct storage *storage, struct job *job)
 
 /* When something joins as well: a writer that is stuck reports nothing. */
 static void
-show_queues(const struct storage *storage)
+show_queues(struct storage *storage)
 {
+	watch_queues(storage);
 	(void)ocppd_metric_set(storage->host, METRIC_QUEUE, NULL, (double)storage->live_units);
 	(void)ocppd_metric_set(storage->host, METRIC_QUERY_QUEUE, NULL,
 			       (double)storage->live_queries);
@@ -579,7 +581,7 @@ make_channels(struct storage *storage, struct ocppd_error *err)
 		storage->io =
 			ocppd_io_add(storage->host, done->event, OCPPD_IO_READ, on_ready, storage);
 	storage->drain_timer = ocppd_timer_new(storage->host, on_drain_timeout, storage);
-	if (storage->io != NULL && storage->drain_timer != NULL)
+	if (storage->io != NULL && storage->drain_timer != NULL && watch_start(storage) == 0)
 		return 0;
 	return ocppd_error_set(err, OCPPD_EIO, "cannot make a descriptor or a timer");
 }
@@ -706,6 +708,11 @@ static const struct ocppd_option options[] = {
 		 "refused." },
 	{ "queue_size", OCPPD_CONF_SIZE, AT(queue_size), .min = MIB, .max = (int64_t)1 << 40,
 	  .def = "256MiB", .doc = "Bytes of the units of work that wait, at most." },
+	{ "queue_warn", OCPPD_CONF_INT, AT(queue_warn), .max = 100, .def = "50",
+	  .doc = "Percent of `queue` or `queue_size` from which on health is degraded, if that "
+		 "lasts. 0: never." },
+	{ "queue_warn_time", OCPPD_CONF_DURATION_MS, AT(queue_warn_time_ms), .min = 1,
+	  .max = 3600000, .def = "10s", .doc = "How long it has to last." },
 	{ "busy_timeout", OCPPD_CONF_DURATION_MS, AT(busy_timeout_ms), .max = 60000, .def = "5s",
 	  .doc = "How long to wait for a lock that another process holds on the database." },
 	{ "query_timeout", OCPPD_CONF_DURATION_MS, AT(query_timeout_ms), .min = 10, .max = 3600000,

@@ -85,14 +85,23 @@ ocppd_io_free(struct ocppd_io *io)
 struct ocppd_timer *
 ocppd_timer_new(struct ocppd_host *host, ocppd_timer_fn *fn, void *arg)
 {
-	host->bed->timer = (struct ocppd_timer){ host, 0, fn, arg };
-	return &host->bed->timer;
+	struct bed *bed = host->bed;
+	struct ocppd_timer *timer = &bed->timers[bed->timer_count++ % BED_TIMERS];
+
+	*timer = (struct ocppd_timer){ host, 0, fn, arg };
+	return timer;
 }
 
 void
 ocppd_timer_set(struct ocppd_timer *timer, int64_t delay_ms)
 {
 	timer->at_mono_us = mono_us() + delay_ms * 1000;
+}
+
+void
+ocppd_timer_cancel(struct ocppd_timer *timer)
+{
+	timer->at_mono_us = 0;
 }
 
 void
@@ -246,14 +255,22 @@ bed_turn(struct bed *bed)
 	int64_t wait_ms = RUN_MS;
 	int r;
 
-	if (bed->timer.at_mono_us != 0)
-		wait_ms = (bed->timer.at_mono_us - mono_us()) / 1000 + 1;
+	for (uint32_t i = 0; i < BED_TIMERS; i++) {
+		int64_t left_ms = (bed->timers[i].at_mono_us - mono_us()) / 1000 + 1;
+
+		if (bed->timers[i].at_mono_us != 0 && left_ms < wait_ms)
+			wait_ms = left_ms;
+	}
 	r = poll(&fd, 1, wait_ms > 0 ? (int)wait_ms : 0);
 	if (r < 0 && errno != EINTR)
 		die("poll");
-	if (bed->timer.at_mono_us != 0 && mono_us() >= bed->timer.at_mono_us) {
-		bed->timer.at_mono_us = 0;
-		bed->timer.fn(bed->timer.host, bed->timer.arg);
+	for (uint32_t i = 0; i < BED_TIMERS; i++) {
+		struct ocppd_timer *timer = &bed->timers[i];
+
+		if (timer->at_mono_us != 0 && mono_us() >= timer->at_mono_us) {
+			timer->at_mono_us = 0;
+			timer->fn(timer->host, timer->arg);
+		}
 	}
 	if (r > 0)
 		bed->io.fn(&bed->host, bed->io.fd, OCPPD_IO_READ, bed->io.arg);

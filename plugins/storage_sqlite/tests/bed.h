@@ -43,6 +43,7 @@ struct ocppd_host {
 	uint32_t statement_count;
 };
 
+#define BED_TIMERS 4
 struct bed {
 	struct ocppd_host host; /* storage_sqlite's own */
 	struct storage_conf conf;
@@ -51,7 +52,8 @@ struct bed {
 	void *ctx;
 	const struct ocppd_storage_ops *ops;
 	struct ocppd_io io;
-	struct ocppd_timer timer;
+	struct ocppd_timer timers[BED_TIMERS]; /* in order of making */
+	uint32_t timer_count;
 	bool is_started;
 	bool is_stopped;
 	struct ocppd_error start_err;
