@@ -103,16 +103,3 @@ COMPLETIONS = [
 def test_completion_comes_from_the_daemon(daemon, words, expected):
     daemon.api("PUT", "/v1/stations/CP-C", {})
     assert expected <= set(offered(daemon, *words))
-
-
-def test_bash_completes_by_the_daemon(daemon):
-    bash = shutil.which("bash")
-    script = os.path.join(os.environ["OCPPD_SOURCE_DIR"], "packaging/completion/ocppctl")
-    if bash is None:
-        pytest.skip("NOT TESTED: no bash")
-    ctl = os.path.join(BIN, "ocppctl")
-    done = subprocess.run(
-        [bash, "-c", f'source {script}; COMP_WORDS=({ctl} --socket {daemon.socket} stat); '
-         'COMP_CWORD=3; _ocppctl; printf "%s\\n" "${COMPREPLY[@]}"'],
-        capture_output=True, text=True, timeout=30, check=False)
-    assert "stations" in done.stdout.split(), done.stderr
