@@ -47,54 +47,17 @@ op_end(struct step_op *op, int result)
 /* ---- Groups of verifiers -----------------------------------------------------------------------
  */
 
-/* The end of the group that begins at `at`: its separator, or the text's end. */
-static char *
-group_end(char *at)
-{
-	for (; *at != '\0';
-	     at = strchr(at, '\n') == NULL ? at + strlen(at) : strchr(at, '\n') + 1) {
-		if (strncmp(at, VERIFIER_GROUP, sizeof(VERIFIER_GROUP) - 1) == 0 &&
-		    (at[2] == '\n' || at[2] == '\0'))
-			return at;
-	}
-	return at;
-}
-
-/* Group number `group` as a copy, "" for an empty one, NULL beyond the last or out of memory. */
-static char *
-group_dup(char *text, uint32_t group)
-{
-	char *end = group_end(text);
-
-	for (; group > 0; group--) {
-		if (*end == '\0')
-			return NULL;
-		text = end + sizeof(VERIFIER_GROUP) - 1;
-		text += *text == '\n' ? 1 : 0;
-		end = group_end(text);
-	}
-	if (end > text && end[-1] == '\n')
-		end--;
-	return strndup(text, (size_t)(end - text));
-}
-
 uint32_t
 record_offers(const struct record *record)
 {
-	uint32_t count = 0;
-
-	for (char *at = group_end(record->verifiers); *at != '\0'; count++) {
-		at += sizeof(VERIFIER_GROUP) - 1;
-		at = group_end(at + (*at == '\n' ? 1 : 0));
-	}
-	return count;
+	return verifiers_offers(record->verifiers);
 }
 
 /* Keeps one group only. */
 static int
 keep_group(struct record *record, uint32_t group)
 {
-	char *kept = group_dup(record->verifiers, group);
+	char *kept = verifiers_group_dup(record->verifiers, group);
 
 	if (kept == NULL)
 		return OCPPD_ENOENT;
@@ -103,79 +66,30 @@ keep_group(struct record *record, uint32_t group)
 	return 0;
 }
 
-static void
-drop_last(struct record *record)
-{
-	char *last = NULL;
-
-	for (char *at = group_end(record->verifiers); *at != '\0';) {
-		last = at;
-		at += sizeof(VERIFIER_GROUP) - 1;
-		at = group_end(at + (*at == '\n' ? 1 : 0));
-	}
-	if (last == NULL)
-		return;
-	if (last > record->verifiers)
-		last--;
-	*last = '\0';
-}
-
 /* Puts the offered key's verifiers behind what is there. */
 static int
 append_offer(struct record *record, const char *password)
 {
 	char *old = record->verifiers;
-	int r = record_offers(record) < OFFERS_MAX ? 0 : OCPPD_EBUSY;
+	char *both;
+	int r;
 
-	if (r == 0) {
-		record->verifiers = NULL;
-		r = record_set_key(record, password);
-	}
+	if (record_offers(record) >= OFFERS_MAX)
+		return OCPPD_EBUSY;
+	record->verifiers = NULL;
+	r = record_set_key(record, password);
 	if (r < 0) {
-		if (old != record->verifiers)
-			record->verifiers = old;
-		return r;
-	}
-	size_t old_len = strlen(old);
-	size_t size = old_len + strlen(record->verifiers) + sizeof(VERIFIER_GROUP) + 3;
-	char *both = malloc(size);
-
-	if (both == NULL) {
 		free(record->verifiers);
 		record->verifiers = old;
-		return OCPPD_ENOMEM;
+		return r;
 	}
-	snprintf(both, size, "%s%s%s\n%s", old, old_len > 0 ? "\n" : "", VERIFIER_GROUP,
-		 record->verifiers);
+	both = verifiers_with(old, record->verifiers);
 	free(record->verifiers);
+	record->verifiers = both != NULL ? both : old;
+	if (both == NULL)
+		return OCPPD_ENOMEM;
 	free(old);
-	record->verifiers = both;
 	return 0;
-}
-
-/* Which group the so many-th verifier that the directory was given belongs to, or OCPPD_ENOENT:
- * the record is another one by now. */
-static int
-group_of(const struct record *record, uint32_t verifier, bool takes_hex)
-{
-	uint32_t count = 0;
-	uint32_t in_group = 0;
-	uint32_t given = 0;
-	int group = 0;
-	int found = OCPPD_ENOENT;
-	const char **lines = lines_split(record->verifiers, &count);
-
-	for (uint32_t i = 0; lines != NULL && found < 0 && i < count; i++) {
-		if (strcmp(lines[i], VERIFIER_GROUP) == 0) {
-			group++;
-			in_group = 0;
-			continue;
-		}
-		if ((takes_hex || in_group++ == 0) && given++ == verifier)
-			found = group;
-	}
-	free(lines);
-	return found;
 }
 
 /* ---- Steps -------------------------------------------------------------------------------------
@@ -193,12 +107,12 @@ merge_step(const struct step_op *op, struct record *record)
 	if (op->step == OCPPD_PASSWORD_ACCEPTED)
 		return keep_group(record, offers);
 	if (op->step == STEP_USED) {
-		int group = group_of(record, op->verifier,
-				     stations_slot(op->ctx, op->station)->takes_hex);
+		int group = verifiers_group_of(record->verifiers, op->verifier,
+					       stations_slot(op->ctx, op->station)->takes_hex);
 
 		return group < 0 ? group : keep_group(record, (uint32_t)group);
 	}
-	drop_last(record);
+	record->verifiers[verifiers_len_before_last(record->verifiers)] = '\0';
 	return 0;
 }
 

@@ -14,13 +14,14 @@
 #include <ocppd/service/stations.h>
 
 #include "skew.h"
+#include "verifiers.h"
 
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
  * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
- * change.c (PUT and DELETE), templates.c and diff.c (wanted configuration), password.c (its
- * change), wishes.c (requested availability), unknown.c (who was turned away), tables.c (SQL and
- * routes), stations.c (life).
+ * change.c (PUT and DELETE), templates.c and diff.c (wanted configuration), password.c and
+ * verifiers.c (its change), wishes.c (requested availability), unknown.c (who was turned away),
+ * tables.c (SQL and routes), stations.c (life).
  */
 struct station_conf { /* an element of the option `stations` */
 	const struct ocppd_node *id;
@@ -238,8 +239,6 @@ int record_set(char **member, const char *text);
 /* Makes the verifiers of an AuthorizationKey. OCPPD_EINVAL: neither form. */
 int record_set_key(struct record *record, const char *key);
 bool key_is_valid(const char *key);
-/* The line of `verifiers` between the key and those that were offered to the station. */
-#define VERIFIER_GROUP "--"
 bool record_has_key(const struct record *record); /* one that is settled */
 /* Appends a line. 0, OCPPD_EINVAL (a line break in it), OCPPD_ENOMEM. */
 int lines_add(char **lines, const char *text);
