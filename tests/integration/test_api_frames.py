@@ -2,10 +2,14 @@
 # Copyright the ocppd authors
 """The newest frames of stations: both directions, masked, bounded, live, and off."""
 
+import asyncio
 import json
 
 import pytest
-from harness import Daemon, Station, UnixHTTPConnection, run
+from harness import DEADLINE_S, Daemon, Station, UnixHTTPConnection, run
+
+
+FRAME_TEXT_MAX = 16384  # FRAMES_TEXT_MAX of core/ocpp/frames.h
 
 
 class Stream:
@@ -186,6 +190,43 @@ def test_the_ring_is_bounded_and_forgets_the_oldest(tmp_path):
         newest = json.loads(page["items"][1]["frame"])[1]
         assert newest.startswith("399-")
         assert "BootNotification" not in json.dumps(page)
+
+
+def test_long_frames_are_cut_between_characters(daemon):
+    async def go():
+        async with Station.connect(daemon, "FR-10") as station:
+            for i, text in enumerate(("short", *(pad * "x" + "\u20ac" * 10000 for pad in range(3)))):
+                answered = asyncio.get_running_loop().create_future()
+                station.pending[f"m{i}"] = answered
+                await station.socket.send(json.dumps(
+                    [2, f"m{i}", "DataTransfer", {"vendorId": "v", "data": text}], ensure_ascii=False))
+                await asyncio.wait_for(answered, DEADLINE_S)
+    run(go())
+    whole, cut = [], []
+    for item in messages(daemon, "FR-10", "?action=DataTransfer&direction=received")["items"]:
+        (cut if item.get("cut") else whole).append(item)
+    assert [json.loads(item["frame"])[1] for item in whole] == ["m0"]
+    assert len(cut) == 3
+    lengths = [len(item["frame"].encode()) for item in cut]
+    # Never half a character: one of the three ends at the bound, the others before it.
+    assert sorted(lengths) == [FRAME_TEXT_MAX - 2, FRAME_TEXT_MAX - 1, FRAME_TEXT_MAX]
+    for item in cut:
+        assert item["frame"].startswith('[2,') and item["frame"].endswith("\u20ac")
+        assert item["bytes"] > 30000
+
+
+def test_what_fits_no_filter_is_an_empty_page(daemon):
+    async def go():
+        async with Station.connect(daemon, "FR-11") as station:
+            await station.call("Heartbeat", {}, "only")
+    run(go())
+    for query, count in (("?direction=sent&action=Heartbeat", 1), ("?action=Reset", 0),
+                         ("?action=heartbeat", 0), ("?after=1", 0), ("?limit=1", 1)):
+        page = messages(daemon, "FR-11", query)
+        assert len(page["items"]) == count, query
+        assert ("next" in page) == (query == "?limit=1"), query
+    for query in ("?limit=0", "?limit=1001", "?direction=both", "?after=x", "?after=-1"):
+        assert daemon.api("GET", "/v1/stations/FR-11/messages" + query)[0] == 400, query
 
 
 def test_frames_can_be_turned_off_and_on(tmp_path):

@@ -1,168 +1,215 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * The health check `clock` on a host whose two clocks are turned by hand. The host's few functions
- * that the check needs are here.
+ * http_api: the check `clock`, with a wall clock that is moved against the monotonic one.
  */
-#include "../../plugins/http_api/health.h"
+#include "runtime_fixture.h"
 
+#include "../../plugins/http_api/health.h"
 #include "../../plugins/http_api/http_api.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+#define TICK_US INT64_C(5000000)
+#define TOLD_US INT64_C(600000000)
+#define YEAR_2025_US INT64_C(1735689600000000)
 
-#include <cmocka.h>
-
-#define SECOND_US INT64_C(1000000)
-#define YEAR_2026_US INT64_C(1767225600000000)
-
-struct ocppd_timer {
-	ocppd_timer_fn *fn;
-	void *arg;
-	int64_t delay_ms; /* -1: does not run */
-};
-
-struct ocppd_host {
-	struct ocppd_timer timer;
-	int64_t wall_us;
-	int64_t mono_us;
-	uint32_t level;
+struct bed {
+	struct fixture fixture;
+	struct ocppd_host host;
+	struct api api;
+	struct health *health;
+	uint32_t level; /* of the check, as last looked at */
 	char text[128];
+	uint32_t told; /* log lines of a jump */
 };
 
-int64_t
-ocppd_now_us(struct ocppd_host *host)
-{
-	return host->wall_us;
-}
+static const struct ocppd_plugin plugin = { .name = "http_api" };
 
-int64_t
-ocppd_mono_us(struct ocppd_host *host)
+static int
+on_check(const char *owner, const char *check, uint32_t level, const char *text, void *arg)
 {
-	return host->mono_us;
-}
+	struct bed *bed = arg;
 
-void
-ocppd_health_set(struct ocppd_host *host, const char *check, uint32_t level, const char *text)
-{
+	assert_string_equal(owner, "http_api");
 	assert_string_equal(check, "clock");
-	host->level = level;
-	(void)snprintf(host->text, sizeof(host->text), "%s", text == NULL ? "" : text);
-}
-
-struct ocppd_timer *
-ocppd_timer_new(struct ocppd_host *host, ocppd_timer_fn *fn, void *arg)
-{
-	host->timer = (struct ocppd_timer){ fn, arg, -1 };
-	return &host->timer;
-}
-
-void
-ocppd_timer_set(struct ocppd_timer *timer, int64_t delay_ms)
-{
-	timer->delay_ms = delay_ms;
-}
-
-void
-ocppd_timer_free(struct ocppd_timer *timer)
-{
-	timer->delay_ms = -1;
-}
-
-int
-ocppd_log_enabled(struct ocppd_host *host, uint32_t level)
-{
-	(void)host;
-	(void)level;
+	bed->level = level;
+	(void)snprintf(bed->text, sizeof(bed->text), "%s", text != NULL ? text : "");
 	return 0;
 }
 
-void
-ocppd_log(struct ocppd_host *host, uint32_t level, const char *event, const struct ocppd_kv *kv,
-	  uint32_t count)
+static void
+look(struct bed *bed)
 {
-	(void)host;
-	(void)level;
-	(void)event;
-	(void)kv;
-	(void)count;
+	bed->level = UINT32_MAX;
+	assert_int_equal(ocppd_health_each(&bed->host, on_check, bed), 0);
+	assert_int_not_equal(bed->level, UINT32_MAX); /* the check is there */
 }
 
-/* Lets time pass by both clocks, and the wall clock be moved besides. */
+/* What an operator, or NTP, does to the host's clock. */
 static void
-pass(struct ocppd_host *host, int64_t moved_us)
+move_clock(struct bed *bed, int64_t by_us)
 {
-	assert_true(host->timer.delay_ms > 0);
-	host->mono_us += host->timer.delay_ms * 1000;
-	host->wall_us += host->timer.delay_ms * 1000 + moved_us;
-	host->timer.delay_ms = -1;
-	host->timer.fn(host, host->timer.arg);
+	atomic_fetch_add(&bed->fixture.core.clock.manual_now_us, by_us);
 }
 
 static void
-clock_moved_is_told_for_a_while(void **state)
+expect(struct bed *bed, uint32_t level, const char *text)
 {
-	static const int64_t moves_us[] = { 3600 * SECOND_US, -3600 * SECOND_US, 3 * SECOND_US };
-	struct ocppd_host host = { .wall_us = YEAR_2026_US, .mono_us = 5 * SECOND_US };
-	struct api api = { .host = &host };
-	struct health *health = health_new(&api);
+	look(bed);
+	assert_int_equal(bed->level, level);
+	assert_string_equal(bed->text, text);
+}
+
+static void
+on_line(const char *line, void *arg)
+{
+	struct bed *bed = arg;
+
+	bed->told += strstr(line, " ev=clock.moved ") != NULL;
+}
+
+static void
+bed_init(struct bed *bed, int64_t moved_us)
+{
+	*bed = (struct bed){ .level = 0 };
+	fixture_init(&bed->fixture, true);
+	log_set_sink(bed->fixture.log, on_line, bed);
+	fixture_host(&bed->fixture, &bed->host, "http_api", &plugin);
+	bed->api.host = &bed->host;
+	move_clock(bed, moved_us);
+	bed->health = health_new(&bed->api);
+	assert_non_null(bed->health);
+	assert_int_equal(health_start(bed->health), 0);
+}
+
+static void
+bed_fini(struct bed *bed)
+{
+	health_stop(bed->health);
+	health_free(bed->health);
+	fixture_host_stop(&bed->host);
+	fixture_fini(&bed->fixture);
+}
+
+static void
+clock_that_runs_is_well(void **state)
+{
+	struct bed bed;
 
 	(void)state;
-	assert_non_null(health);
-	assert_int_equal(health_start(health), 0);
-	assert_int_equal(host.level, OCPPD_HEALTH_OK);
-	for (size_t i = 0; i < sizeof(moves_us) / sizeof(moves_us[0]); i++) {
-		int64_t until_us;
+	bed_init(&bed, 0);
+	expect(&bed, OCPPD_HEALTH_OK, "");
+	core_advance(&bed.fixture.core, 100 * TICK_US);
+	expect(&bed, OCPPD_HEALTH_OK, "");
+	bed_fini(&bed);
+}
 
-		pass(&host, 0);
-		pass(&host, SECOND_US); /* as time services do it */
-		assert_int_equal(host.level, OCPPD_HEALTH_OK);
-		pass(&host, moves_us[i]);
-		assert_int_equal(host.level, OCPPD_HEALTH_DEGRADED);
-		assert_non_null(strstr(host.text, "was moved by"));
-		until_us = host.mono_us + 600 * SECOND_US;
-		while (host.mono_us < until_us) {
-			pass(&host, 0);
-			if (host.mono_us <= until_us)
-				assert_int_equal(host.level, OCPPD_HEALTH_DEGRADED);
-		}
-		pass(&host, 0);
-		assert_int_equal(host.level, OCPPD_HEALTH_OK);
+static void
+clock_that_is_slewed_is_well(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, 0);
+	/* 2 s in 5 s at most: an hour and more in all, never a jump. */
+	for (int i = 0; i < 1000; i++) {
+		move_clock(&bed, i % 3 == 0 ? -2000000 : 2000000);
+		core_advance(&bed.fixture.core, TICK_US);
+		expect(&bed, OCPPD_HEALTH_OK, "");
 	}
-	health_stop(health);
-	health_free(health);
+	assert_int_equal(bed.told, 0);
+	bed_fini(&bed);
 }
 
 static void
-clock_never_set_is_told_until_it_is(void **state)
+clock_that_jumps_is_told_for_a_while(void **state)
 {
-	struct ocppd_host host = { .wall_us = 1000 * SECOND_US, .mono_us = 5 * SECOND_US };
-	struct api api = { .host = &host };
-	struct health *health = health_new(&api);
+	static const struct {
+		int64_t by_us;
+		const char *text;
+	} rows[] = {
+		{ 2000001, "the clock was moved by 2 s" },
+		{ -2000001, "the clock was moved by -2 s" },
+		{ INT64_C(3600000000), "the clock was moved by 3600 s" },
+		{ INT64_C(-86400000000), "the clock was moved by -86400 s" },
+	};
 
 	(void)state;
-	assert_non_null(health);
-	assert_int_equal(health_start(health), 0);
-	assert_int_equal(host.level, OCPPD_HEALTH_DEGRADED);
-	assert_non_null(strstr(host.text, "never set"));
-	pass(&host, 0);
-	assert_int_equal(host.level, OCPPD_HEALTH_DEGRADED);
-	pass(&host, YEAR_2026_US);
-	/* Set now; what was dated before stays, and is told of. */
-	assert_int_equal(host.level, OCPPD_HEALTH_DEGRADED);
-	assert_non_null(strstr(host.text, "was moved by"));
-	health_stop(health);
-	health_free(health);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bed bed;
+
+		bed_init(&bed, 0);
+		core_advance(&bed.fixture.core, TICK_US);
+		move_clock(&bed, rows[i].by_us);
+		expect(&bed, OCPPD_HEALTH_OK, ""); /* not seen yet */
+		core_advance(&bed.fixture.core, TICK_US);
+		expect(&bed, OCPPD_HEALTH_DEGRADED, rows[i].text);
+		core_advance(&bed.fixture.core, TOLD_US);
+		expect(&bed, OCPPD_HEALTH_DEGRADED, rows[i].text);
+		core_advance(&bed.fixture.core, TICK_US);
+		expect(&bed, OCPPD_HEALTH_OK, "");
+		assert_int_equal(bed.told, 1);
+		bed_fini(&bed);
+	}
+}
+
+static void
+clock_that_jumps_again_is_told_anew(void **state)
+{
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, 0);
+	move_clock(&bed, 10000000);
+	core_advance(&bed.fixture.core, TOLD_US);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, "the clock was moved by 10 s");
+	/* Back again: the records of the time between stay wrong. */
+	move_clock(&bed, -10000000);
+	core_advance(&bed.fixture.core, TICK_US);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, "the clock was moved by -10 s");
+	core_advance(&bed.fixture.core, TOLD_US);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, "the clock was moved by -10 s");
+	core_advance(&bed.fixture.core, TICK_US);
+	expect(&bed, OCPPD_HEALTH_OK, "");
+	bed_fini(&bed);
+}
+
+static void
+clock_that_was_never_set_is_told_from_the_start(void **state)
+{
+	static const char never[] = "the clock stands before 2025: it was never set";
+	struct bed bed;
+
+	(void)state;
+	bed_init(&bed, YEAR_2025_US - FIXTURE_NOW_US - 1);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, never);
+	core_advance(&bed.fixture.core, TICK_US);
+	expect(&bed, OCPPD_HEALTH_OK, ""); /* it came to 2025 by itself */
+	bed_fini(&bed);
+
+	bed_init(&bed, -FIXTURE_NOW_US);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, never);
+	core_advance(&bed.fixture.core, TICK_US);
+	expect(&bed, OCPPD_HEALTH_DEGRADED, never);
+	/* Set at last: that is a jump, and what was recorded before it is wrong. */
+	move_clock(&bed, FIXTURE_NOW_US);
+	core_advance(&bed.fixture.core, TICK_US);
+	look(&bed);
+	assert_int_equal(bed.level, OCPPD_HEALTH_DEGRADED);
+	assert_non_null(strstr(bed.text, "was moved by"));
+	core_advance(&bed.fixture.core, TOLD_US + TICK_US);
+	expect(&bed, OCPPD_HEALTH_OK, "");
+	bed_fini(&bed);
 }
 
 int
 main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(clock_moved_is_told_for_a_while),
-		cmocka_unit_test(clock_never_set_is_told_until_it_is),
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(clock_that_runs_is_well),
+		cmocka_unit_test(clock_that_is_slewed_is_well),
+		cmocka_unit_test(clock_that_jumps_is_told_for_a_while),
+		cmocka_unit_test(clock_that_jumps_again_is_told_anew),
+		cmocka_unit_test(clock_that_was_never_set_is_told_from_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
