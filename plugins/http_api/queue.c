@@ -3,7 +3,8 @@
 /*
  * Commands for stations that are not there: kept in memory and, where there is storage, in the
  * database. That a command goes out is written down before it does: after a crash it is told as
- * `unknown` and never sent twice. A slow walk every second finds who has come and what expired.
+ * `unknown` and never sent twice. What holds a secret is kept in memory only. A slow walk every
+ * second finds who has come and what expired.
  *
  * WAITING -> SENT -> one of the ends; SENT -> WAITING where it was not sent after all.
  */
@@ -15,6 +16,7 @@
 #include "command.h"
 #include "http_api.h"
 #include "pending.h"
+#include "secret.h"
 #include "store.h"
 
 #include <stdlib.h>
@@ -72,7 +74,8 @@ struct queued {
 	uint32_t stores; /* under way */
 	enum queued_state state;
 	bool is_strict;
-	bool is_dead; /* on the list of those that only wait for their stores */
+	bool is_durable; /* in the database: there is one, and no secret in it */
+	bool is_dead;    /* on the list of those that only wait for their stores */
 };
 
 TAILQ_HEAD(queued_list, queued);
@@ -135,7 +138,7 @@ queued_json(const struct queued *queued)
 	r |= ocppd_json_add_time(item, "expiresAt", queued->expires_us);
 	if (queued->ended_us != 0)
 		r |= ocppd_json_add_time(item, "endedAt", queued->ended_us);
-	r |= ocppd_json_add_bool(item, "durable", queued->queue->api->storage != NULL);
+	r |= ocppd_json_add_bool(item, "durable", queued->is_durable);
 	if (queued->result != NULL)
 		r |= ocppd_json_add(item, "result", json_object_get(queued->result));
 	if (r == 0)
@@ -210,7 +213,7 @@ queued_update(struct queued *queued)
 {
 	int r;
 
-	if (queued->queue->api->storage == NULL)
+	if (!queued->is_durable)
 		return;
 	r = queued_store(queued, on_stored);
 	if (r < 0)
@@ -239,7 +242,7 @@ queued_drop(struct queued *queued)
 		queue->ended--;
 	else
 		queue->waiting--;
-	if (queue->api->storage != NULL &&
+	if (queued->is_durable &&
 	    store_write(queue->api, STATEMENT_QUEUE_DELETE, &id, 1, on_deleted, queued) == 0)
 		queued->stores++;
 	if (queued->stores == 0) {
@@ -323,9 +326,9 @@ on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	  struct json_object *conf, void *arg)
 {
 	struct queued *queued = arg;
+	struct json_object *body;
 	uint32_t status;
 
-	(void)host;
 	if (queued->queue->is_stopped)
 		return; /* the database says SENT, which a restart tells as unknown */
 	if ((result == OCPPD_RES_GONE || result == OCPPD_RES_CANCELLED) &&
@@ -333,7 +336,9 @@ on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 		queued_return(queued);
 		return;
 	}
-	queued_end(queued, state_of(result), command_result(call, result, conf, &status));
+	body = command_result(call, result, conf, &status);
+	secret_hide_response(host, queued->action, body);
+	queued_end(queued, state_of(result), body);
 }
 
 /* ---- Sending ------------------------------------------------------------------------------- */
@@ -414,7 +419,7 @@ queued_try(struct queued *queued)
 	struct api *api = queued->queue->api;
 
 	queued->state = QUEUED_SENT;
-	if (api->storage == NULL) {
+	if (!queued->is_durable) {
 		queued_send(queued);
 	} else if (queued_store(queued, on_sending_stored) < 0) {
 		queued->state = QUEUED_WAITING;
@@ -517,6 +522,8 @@ queued_new(struct queue *queue, const struct ocppd_request *request, int64_t que
 		queued_free(queued);
 		return NULL;
 	}
+	queued->is_durable = queue->api->storage != NULL &&
+			     !secret_is_in(queue->api->host, queued->action, queued->payload);
 	TAILQ_INSERT_TAIL(&queue->all, queued, link);
 	if (queue->waiting++ == 0)
 		ocppd_timer_set(queue->timer, TICK_MS);
@@ -561,7 +568,7 @@ queue_post(struct api *api, struct ocppd_request *request, int64_t queue_s)
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 		return;
 	}
-	if (api->storage == NULL) {
+	if (!queued->is_durable) {
 		reply_queued(host, request, 202, queued);
 		return;
 	}
@@ -723,6 +730,7 @@ load_row(struct queue *queue, const struct ocppd_value *row)
 	queued->action = store_text(&row[2]);
 	queued->payload = tree_of(&row[3]);
 	queued->is_strict = row[4].number != 0;
+	queued->is_durable = true;
 	queued->timeout_s = row[5].number;
 	queued->requester = store_text(&row[6]);
 	queued->created_us = row[7].number;

@@ -5,6 +5,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sqlite3
 import time
 
@@ -282,6 +284,48 @@ def test_payloads_are_not_kept_once_they_are_out(daemon, tmp_path):
     rows = database.execute("SELECT state, payload FROM http_api_queue").fetchall()
     database.close()
     assert rows == [(8, "")]
+
+
+def test_secrets_that_wait_are_nowhere_to_be_read(daemon, tmp_path):
+    secret = "fedcba98765432100123"
+    provision(daemon, "Q-6")
+
+    def wait(action, body):
+        status, queued = daemon.api(
+            "POST", f"/v1/stations/Q-6/commands/{action}?queue=600", body)
+        assert status == 202, queued
+        return queued
+
+    lost = wait("ChangeConfiguration", {"key": "AuthorizationKey", "value": secret})
+    assert lost["durable"] is False and secret not in json.dumps(lost)
+    daemon.restart(signal.SIGTERM)
+    # In memory only: it has gone with the daemon.
+    assert daemon.api("GET", f"/v1/queued-commands/{lost['commandId']}")[0] == 404
+    sent = wait("ChangeConfiguration", {"key": "authorizationkey", "value": secret})
+    plain = wait("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "77"})
+    read = wait("GetConfiguration", {})
+    assert (plain["durable"], read["durable"]) == (True, True)
+
+    async def go():
+        async with Station.connect(daemon, "Q-6") as station:
+            station.on_call["ChangeConfiguration"] = lambda req: {"status": "Accepted"}
+            station.on_call["GetConfiguration"] = lambda req: {"configurationKey": [
+                {"key": "AuthorizationKey", "value": secret, "readonly": False},
+                {"key": "HeartbeatInterval", "value": "77", "readonly": False}]}
+            ended = [await wait_for(daemon, f"/v1/queued-commands/{queued['commandId']}",
+                                    lambda body: body["state"] == "confirmed")
+                     for queued in (sent, plain, read)]
+            return station.calls, ended
+    calls, ended = run(go())
+    assert {"key": "authorizationkey", "value": secret} in [call[3] for call in calls]
+    assert secret not in json.dumps(ended)
+    values = {key["key"]: key["value"] for key in ended[2]["result"]["response"]["configurationKey"]}
+    assert values == {"AuthorizationKey": "***", "HeartbeatInterval": "77"}
+    assert secret not in daemon.log.text()
+    daemon.stop()
+    for name in os.listdir(tmp_path):
+        if name.startswith("ocppd.db"):
+            assert secret.encode() not in (tmp_path / name).read_bytes(), name
 
 
 # ---- Tokens -----------------------------------------------------------------------------------
