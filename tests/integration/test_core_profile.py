@@ -534,6 +534,34 @@ def test_data_transfer_claimed_twice_refuses_the_start(tmp_path):
     running.process = None
 
 
+def test_data_transfer_claimed_again_on_reload_stays_with_the_first(tmp_path):
+    async def ask(running):
+        async with Station.connect(running) as station:
+            return await station.call("DataTransfer", {"vendorId": MICRO, "data": "x"})
+
+    def reload(running, **plugins):
+        running.settings["plugins"].update(plugins)
+        running.write_config()
+        status, answer = running.api("POST", "/v1/reload")
+        assert status == 200, answer
+
+    with Daemon(tmp_path, {**core(), "micro_data": {}}, module_dir=[MODULES]) as running:
+        reload(running, north={"module": "micro_data"})
+        contested = running.log.wait("data.contested")["text"]
+        assert "micro_data and north both claim" in contested
+        assert run(ask(running)) == {"status": "Accepted", "data": "x"}
+        # The daemon started anew would refuse this configuration.
+        running.stop()
+        running.launch()
+        assert running.wait() != 0
+        assert "both claim" in running.log.text()
+        running.process = None
+        del running.settings["plugins"]["micro_data"]
+        running.write_config()
+        running.start()
+        assert run(ask(running)) == {"status": "Accepted", "data": "x"}
+
+
 # ---- Registration --------------------------------------------------------------------------------
 
 def test_pending_station(daemon):

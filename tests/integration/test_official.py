@@ -2,9 +2,11 @@
 # Copyright the ocppd authors
 """The check of the daemon's frames finds what it is there to find."""
 
+import asyncio
 import json
 
 import pytest
+from harness import DEADLINE_S, Daemon, Station, run
 from official import SCHEMAS, TALLY, Conversation, is_date_time, is_uri
 
 needs_schemas = pytest.mark.skipif(SCHEMAS.absence is not None, reason=str(SCHEMAS.absence))
@@ -95,6 +97,28 @@ def test_date_times(text, is_good):
 ])
 def test_uris(text, is_good):
     assert is_uri(text) is is_good
+
+
+def test_stations_have_what_they_receive_judged(tmp_path):
+    async def session(daemon):
+        async with Station.connect(daemon) as station:
+            await station.call("Heartbeat", {})
+            station.reader.cancel()  # nobody reads any more
+            before = sum(TALLY.counts.values())
+            # The library takes it off the wire all the same; its pong comes behind it.
+            await station.socket.send('[2,"unread","Heartbeat",{}]')
+            while sum(TALLY.counts.values()) == before:
+                await asyncio.wait_for(await station.socket.ping(), DEADLINE_S)
+            # An answer that nobody asked for, as far as the check knows.
+            station.socket.conversation.asked.clear()
+            station.socket.conversation.sent = lambda text: None
+            while not TALLY.violations:
+                await station.socket.send('[2,"odd","Heartbeat",{}]')
+                await asyncio.wait_for(await station.socket.ping(), DEADLINE_S)
+
+    with Daemon(tmp_path) as daemon:
+        run(session(daemon))
+    assert all("answers what was not asked" in flaw for flaw in TALLY.take())
 
 
 @needs_schemas

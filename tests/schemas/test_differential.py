@@ -76,7 +76,7 @@ CODES = [
 
 def verdicts(*words, stdin=""):
     modules = sorted(glob.glob(os.path.join(os.environ["OCPPD_PLUGIN_DIR"], "*.so")))
-    done = subprocess.run([os.environ["OCPPD_VERDICTS"], *words, *modules], input=stdin.encode(),
+    done = subprocess.run([os.environ["OCPPD_VERDICTS_BIN"], *words, *modules], input=stdin.encode(),
                           capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-4000:]
     return done.stdout.decode().splitlines()
