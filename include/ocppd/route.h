@@ -31,8 +31,10 @@ struct ocppd_request;
  * words    "stations show"
  * args     in order: names of path parameters, query parameters and body members, `*` for
  *          `name=value` members of the body; "stationId", "stationId action *". Those of the path
- * are required, others may be given as --name VALUE columns  of the table on a terminal: paths in
- * an item, "stationId,connection.remote"; NULL: JSON
+ *          are required, others may be given as --name VALUE. `<file`: a file of the operator's;
+ *          the answer is a ticket, {url, localUrl?}, and the file is sent to that URL by PUT. `>`:
+ *          likewise, and a file is fetched there, {url, localUrl?, name, size?}.
+ * columns  of the table on a terminal: paths in an item, "stationId,connection.remote"; NULL: JSON
  */
 struct ocppd_command {
 	const char *words;

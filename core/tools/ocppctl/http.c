@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -238,18 +239,23 @@ write_request(const struct http_server *server, const struct http_request *reque
 	if (request->body != NULL)
 		buf_printf(ret_text, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
 			   strlen(request->body));
+	if (request->source != NULL && request->source->size >= 0)
+		buf_printf(ret_text, "Content-Length: %lld\r\n", (long long)request->source->size);
+	else if (request->source != NULL)
+		buf_add_str(ret_text, "Transfer-Encoding: chunked\r\n");
 	buf_add_str(ret_text, "\r\n");
 	if (request->body != NULL)
 		buf_add_str(ret_text, request->body);
 }
 
+/* 0; OCPPD_EGONE: it is not heard any more, the answer may be there already; or an error. */
 static int
-send_all(const struct line_of_call *line, const struct buf *text)
+send_bytes(const struct line_of_call *line, const char *data, size_t len)
 {
 	size_t at = 0;
 
-	while (at < text->len) {
-		ssize_t n = send(line->fd, text->data + at, text->len - at, MSG_NOSIGNAL);
+	while (at < len) {
+		ssize_t n = send(line->fd, data + at, len - at, MSG_NOSIGNAL);
 		int r;
 
 		if (n >= 0) {
@@ -259,7 +265,7 @@ send_all(const struct line_of_call *line, const struct buf *text)
 		if (errno == EINTR)
 			continue;
 		if (errno == EPIPE || errno == ECONNRESET)
-			return 0; /* refused early: the answer may be there already */
+			return OCPPD_EGONE;
 		if (errno != EAGAIN)
 			return OCPPD_EIO;
 		r = wait_for(line, POLLOUT);
@@ -270,7 +276,55 @@ send_all(const struct line_of_call *line, const struct buf *text)
 }
 
 static int
-receive(struct line_of_call *line, const struct http_request *request, struct reply *reply)
+send_all(const struct line_of_call *line, const struct buf *text)
+{
+	int r = send_bytes(line, text->data, text->len);
+
+	return r == OCPPD_EGONE ? 0 : r; /* refused early */
+}
+
+static void
+be_patient(struct line_of_call *line, const struct http_server *server)
+{
+	line->end_mono_us = clock_mono_us(&line->clock) + server->timeout_ms * MS_US;
+}
+
+static int
+send_chunk_end(const struct line_of_call *line, ssize_t size)
+{
+	return send_bytes(line, size == 0 ? "0\r\n\r\n" : "\r\n", size == 0 ? 5 : 2);
+}
+
+static int
+send_source(struct line_of_call *line, const struct http_server *server,
+	    const struct http_source *source)
+{
+	char data[READ_SIZE];
+	char head[24];
+	ssize_t n;
+	int r = 0;
+
+	do {
+		n = source->read(data, sizeof(data), source->arg);
+		if (n < 0)
+			return OCPPD_ESTATE;
+		if (source->size < 0 && n > 0) {
+			int len = snprintf(head, sizeof(head), "%zx\r\n", (size_t)n);
+
+			r = send_bytes(line, head, (size_t)len);
+		}
+		if (r == 0)
+			r = send_bytes(line, data, (size_t)n);
+		if (r == 0 && source->size < 0)
+			r = send_chunk_end(line, n);
+		be_patient(line, server);
+	} while (n > 0 && r == 0);
+	return r == OCPPD_EGONE ? 0 : r;
+}
+
+static int
+receive(struct line_of_call *line, const struct http_server *server,
+	const struct http_request *request, struct reply *reply)
 {
 	char data[READ_SIZE];
 
@@ -280,13 +334,16 @@ receive(struct line_of_call *line, const struct http_request *request, struct re
 
 		if (n > 0) {
 			r = reply_feed(reply, data, (size_t)n);
+			if (request->is_patient)
+				be_patient(line, server);
 			if (r == 0 && request->on_event != NULL && reply->status == 200)
 				r = request->on_event(&reply->body, request->arg);
 		} else if (n == 0) {
 			return reply_end(reply);
 		} else if (errno == EAGAIN) {
 			/* A stream lasts as long as it lasts. */
-			if (request->on_event != NULL && reply->status == 200)
+			if (request->on_event != NULL && reply->status == 200 &&
+			    !request->is_patient)
 				line->end_mono_us = INT64_MAX;
 			r = wait_for(line, POLLIN);
 		} else if (errno != EINTR) {
@@ -320,12 +377,16 @@ http_call(const struct http_server *server, const struct http_request *request,
 		goto out;
 
 	r = send_all(&line, &text);
+	if (r == 0 && request->source != NULL)
+		r = send_source(&line, server, request->source);
 	if (r == 0)
-		r = receive(&line, request, ret_reply);
+		r = receive(&line, server, request, ret_reply);
 	if (r == OCPPD_ETIMEDOUT)
 		(void)ocppd_error_set(err, r, "the daemon did not answer in time");
 	else if (r == OCPPD_EINVAL)
 		(void)ocppd_error_set(err, r, "what answers there does not speak HTTP");
+	else if (r == OCPPD_ESTATE)
+		(void)ocppd_error_set(err, r, "what is to be sent cannot be read");
 	else if (r < 0)
 		(void)ocppd_error_set(err, r, "the connection to the daemon broke off");
 out:

@@ -3,8 +3,10 @@
 #ifndef OCPPCTL_HTTP_H
 #define OCPPCTL_HTTP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <ocppd/error.h>
 
@@ -20,6 +22,14 @@ struct http_server {
 	int64_t timeout_ms;
 };
 
+/* A body that is read while it is sent. */
+struct http_source {
+	/* Fills data; bytes, 0 at the end, negative: unreadable. */
+	ssize_t (*read)(char *data, size_t size, void *arg);
+	void *arg;
+	int64_t size; /* -1: not known, it is sent in chunks */
+};
+
 struct http_request {
 	const char *method;
 	const char *path; /* with its query */
@@ -28,6 +38,8 @@ struct http_request {
 	 * value than 0 ends the request with it. */
 	int (*on_event)(struct buf *body, void *arg);
 	void *arg;
+	const struct http_source *source; /* instead of body; NULL: none */
+	bool is_patient;                  /* the deadline begins anew with whatever moves */
 };
 
 /* unix:PATH or http://HOST[:PORT][/PREFIX] */

@@ -34,8 +34,16 @@ struct reading {
 	struct json_object *schema;
 	char *(*input)(void);
 	struct ocppd_error *err;
+	const char *file; /* of a file that goes along */
 	bool has_page;
 };
+
+/* "<file", ">file": a file beside the request. */
+static bool
+is_file(const char *arg)
+{
+	return *arg == '<' || *arg == '>';
+}
 
 static void
 add_encoded(struct buf *out, const char *text)
@@ -196,6 +204,13 @@ set_positional(struct reading *reading, const char *text)
 
 	if (len == 0 || (len == 1 && name[0] == '*'))
 		return set_free(reading, text);
+	if (*name == '>') /* -o says where it goes */
+		return usage(reading, "unexpected argument", text);
+	if (is_file(name)) {
+		reading->file = text;
+		reading->next_arg = name + len + strspn(name + len, " ");
+		return 0;
+	}
 	if (len > 2 && strncmp(name + len - 2, ".*", 2) == 0)
 		return set_inner(reading, name, len - 2, text);
 	copy = str_ndup(name, len);
@@ -360,6 +375,17 @@ upper(const char *text, char *ret_text, size_t size)
 	ret_text[i] = '\0';
 }
 
+/* '<' or '>' where a file goes along, else 0. */
+static char
+way_of(const char *args)
+{
+	while (*args != '\0' && !is_file(args)) {
+		args += strcspn(args, " ");
+		args += strspn(args, " ");
+	}
+	return *args;
+}
+
 int
 invocation_init(struct invocation *invocation, const struct spec *spec,
 		const struct command *command, char *const *args, size_t count,
@@ -389,6 +415,8 @@ invocation_init(struct invocation *invocation, const struct spec *spec,
 		invocation->body = str_dup(json_object_to_json_string_ext(
 			reading.body, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	invocation->path = buf_steal(&path);
+	invocation->file_way = way_of(command->args);
+	invocation->file = reading.file;
 	invocation->is_list_whole = !reading.has_page && strcmp(invocation->method, "GET") == 0;
 	if (invocation->path == NULL || (reading.body != NULL && invocation->body == NULL))
 		r = OCPPD_ENOMEM;

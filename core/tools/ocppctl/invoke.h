@@ -12,6 +12,8 @@ struct invocation {
 	char method[16];
 	char *path;         /* with its query */
 	char *body;         /* JSON text, NULL: none */
+	char file_way;      /* '<': a file goes along, '>': one comes back, as the answer says */
+	const char *file;   /* what is sent, borrowed from the arguments; NULL: not given */
 	bool is_list_whole; /* a list, and no page of it was asked for */
 };
 

@@ -18,6 +18,7 @@
 #include "output.h"
 #include "spec.h"
 #include "table.h"
+#include "transfer.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -484,6 +485,69 @@ is_table_of_text(const struct command *command)
 }
 
 static int
+finish_transfer(const struct options *options, const struct command *command,
+		const struct transfer *transfer, const struct reply *reply)
+{
+	struct json_object *body = NULL;
+
+	if (reply->status >= 300) {
+		(void)fprintf(stderr, "ocppctl: the file was refused with status %u: %.*s\n",
+			      reply->status, (int)reply->body.len,
+			      reply->body.len == 0 ? "" : reply->body.data);
+		return exit_of_status(reply->status);
+	}
+	if (transfer->way == '<') {
+		body = body_parse(reply);
+		print_answer(options, command, body);
+		(void)json_object_put(body);
+	} else if (!str_eq(transfer->name, "-")) {
+		(void)printf("%s\n", transfer->name);
+	}
+	return EXIT_DONE;
+}
+
+/* The answer says where a file goes, or is found. */
+static int
+run_transfer(const struct http_server *server, const struct options *options,
+	     const struct command *command, const struct invocation *invocation)
+{
+	const struct http_request request = { .method = invocation->method,
+					      .path = invocation->path,
+					      .body = invocation->body };
+	bool is_sent = invocation->file_way == '<';
+	struct ocppd_error err = { 0 };
+	struct json_object *ticket = NULL;
+	struct reply reply = { 0 };
+	struct transfer transfer;
+	uint32_t http_status = 0;
+	int status = EXIT_USAGE;
+	int r = transfer_init(&transfer, invocation->file_way,
+			      is_sent ? invocation->file : options->output, &err);
+
+	if (r < 0) {
+		(void)complain(err.text);
+		goto out;
+	}
+	status = call(server, &request, &http_status, &ticket);
+	if (status != EXIT_DONE && http_status >= 300)
+		print_problem(http_status, ticket);
+	if (status != EXIT_DONE)
+		goto out;
+	r = transfer_run(&transfer, server, ticket, &reply, &err);
+	if (r < 0) {
+		(void)complain(err.text);
+		status = exit_of_result(r);
+	} else {
+		status = finish_transfer(options, command, &transfer, &reply);
+	}
+out:
+	transfer_fini(&transfer);
+	reply_fini(&reply);
+	(void)json_object_put(ticket);
+	return status;
+}
+
+static int
 run_command(const struct http_server *server, const struct options *options,
 	    const struct command *command, const struct invocation *invocation)
 {
@@ -496,6 +560,8 @@ run_command(const struct http_server *server, const struct options *options,
 
 	if (json_object_get_boolean(member(command->operation, "x-stream")))
 		request.on_event = on_event;
+	if (invocation->file_way != 0)
+		return run_transfer(server, options, command, invocation);
 	if (options->output != NULL && is_table_of_text(command))
 		return fetch_to(server, invocation->path, options->output, -1);
 	if (options->output != NULL && !job_has_data(command)) {
