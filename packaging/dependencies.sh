@@ -6,7 +6,7 @@
 
 build_packages="build-essential cmake ninja-build pkgconf libevent-dev libuv1-dev libwebsockets-dev
 libwebsockets-evlib-uv libcurl4-openssl-dev libjson-c-dev libyaml-dev libsqlite3-dev libssl-dev
-zlib1g-dev scdoc"
+libmicrohttpd-dev zlib1g-dev scdoc"
 
 began=$(date +%s)
 

@@ -165,9 +165,9 @@ struct ocppd_files_ops {
 	/*
 	 * Makes a transfer. Returns OCPPD_PENDING: fn runs exactly once, under `host`, with the
 	 * transfer and its URL when both are on disk; or negative, with err, and it never runs:
-	 * OCPPD_EINVAL a member breaks a rule; OCPPD_ENOENT no such file; OCPPD_EBUSY too many
-	 * are open (the option `max_transfers`), or storage's queue is full; OCPPD_EIO;
-	 * OCPPD_ENOMEM; OCPPD_ESHUTDOWN.
+	 * OCPPD_EINVAL a member breaks a rule; OCPPD_EBUSY too many are open (the option
+	 * `max_transfers`), or storage's queue is full; OCPPD_EIO; OCPPD_ENOMEM; OCPPD_ESHUTDOWN.
+	 * That there is no such file fn is told: OCPPD_ENOENT.
 	 *
 	 * A file cannot be deleted while a transfer of it is open.
 	 *

@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+/*
+ * The operator API. Bodies there are small, files are not: what an operator uploads and fetches
+ * goes over the files' own listeners, at a URL for that one purpose.
+ */
+#include "hosting.h"
+
+#include <json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS_MAX 18
+
+struct work {
+	struct hosting *ctx;
+	struct ocppd_request *request;
+	int64_t id;
+	int64_t limit;
+};
+
+static struct work *
+work_new(struct hosting *ctx, struct ocppd_request *request)
+{
+	struct work *work = calloc(1, sizeof(*work));
+
+	if (work == NULL) {
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	work->ctx = ctx;
+	work->request = request;
+	ctx->outstanding++;
+	return work;
+}
+
+static void
+work_end(struct work *work)
+{
+	struct hosting *ctx = work->ctx;
+
+	free(work);
+	hosting_done(ctx);
+}
+
+static void
+work_fail(struct work *work, int result, const struct ocppd_error *err)
+{
+	ocppd_request_fail(work->ctx->host, work->request, result, err);
+	work_end(work);
+}
+
+static void
+work_problem(struct work *work, uint32_t status, const char *kind, const char *text)
+{
+	ocppd_request_problem(work->ctx->host, work->request, status, kind, "%s", text);
+	work_end(work);
+}
+
+static void
+work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
+	   ocppd_rows_fn *fn)
+{
+	struct hosting *ctx = work->ctx;
+	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count, 1001,
+				    fn, work);
+
+	if (r < 0)
+		work_fail(work, r, NULL);
+}
+
+static bool
+parse_id(const char *text, int64_t *ret)
+{
+	int64_t number = 0;
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
+		return false;
+	for (; *text != '\0'; text++)
+		number = number * 10 + (*text - '0');
+	*ret = number;
+	return true;
+}
+
+/* With the path's id; NULL: the request was answered. */
+static struct work *
+work_of_path(struct hosting *ctx, struct ocppd_request *request, const char *name)
+{
+	struct work *work = work_new(ctx, request);
+	bool is_file = strcmp(name, "fileId") == 0;
+
+	if (work == NULL || parse_id(ocppd_request_param(request, name), &work->id))
+		return work;
+	work_problem(work, 404, is_file ? "unknown-file" : "unknown-transfer",
+		     is_file ? "There is no such file" : "There is no such transfer");
+	return NULL;
+}
+
+/* Before and how many; NULL: the request was answered. */
+static struct work *
+work_of_list(struct hosting *ctx, struct ocppd_request *request)
+{
+	const char *after = ocppd_request_query(request, "after");
+	int64_t before = INT64_MAX;
+	struct work *work;
+
+	if (after != NULL && !parse_id(after, &before)) {
+		ocppd_request_problem(ctx->host, request, 400, "bad-cursor",
+				      "`after` is not a cursor that a list gave");
+		return NULL;
+	}
+	work = work_new(ctx, request);
+	if (work == NULL)
+		return NULL;
+	work->id = before;
+	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
+	return work;
+}
+
+static void
+reply_list(struct work *work, struct json_object *items, const struct ocppd_rows *rows)
+{
+	struct json_object *body = json_object_new_object();
+	char next[24];
+
+	ocppd_json_add(body, "items", items);
+	if (rows->count > work->limit) {
+		const struct ocppd_value *last =
+			rows->values + (size_t)(work->limit - 1) * rows->columns;
+
+		(void)snprintf(next, sizeof(next), "%lld", (long long)last[0].number);
+		ocppd_json_add_str(body, "next", next);
+	}
+	ocppd_request_reply(work->ctx->host, work->request, 200, body);
+	work_end(work);
+}
+
+/* ---- Files ------------------------------------------------------------------------------------
+ */
+
+static void
+on_files(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	 const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *items;
+
+	(void)host;
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	items = json_object_new_array();
+	for (uint32_t i = 0; i < rows->count && i < work->limit; i++) {
+		struct stored *stored = stored_of_row(rows->values + (size_t)i * rows->columns);
+
+		if (stored != NULL)
+			json_object_array_add(items, file_json(&stored->file));
+		stored_free(stored);
+	}
+	reply_list(work, items, rows);
+}
+
+void
+routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	const char *station_id = ocppd_request_query(request, "stationId");
+	struct work *work = work_of_list(ctx, request);
+
+	(void)host;
+	if (work == NULL)
+		return;
+	const struct ocppd_value values[] = {
+		ocppd_value_int(work->id),
+		ocppd_value_int(work->limit + 1),
+		ocppd_value_str(ocppd_request_query(request, "kind")),
+		ocppd_value_str(station_id),
+	};
+
+	work_query(work, station_id == NULL ? STATEMENT_FILES : STATEMENT_FILES_STATION, values, 4,
+		   on_files);
+}
+
+static void
+on_file(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct stored *stored;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		work_problem(work, 404, "unknown-file", "There is no such file");
+		return;
+	}
+	stored = stored_of_row(rows->values);
+	if (stored == NULL) {
+		work_fail(work, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	ocppd_request_reply(host, work->request, 200, file_json(&stored->file));
+	stored_free(stored);
+	work_end(work);
+}
+
+static void
+find_file(struct work *work, ocppd_rows_fn *fn)
+{
+	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
+
+	work_query(work, STATEMENT_FILE, values, 1, fn);
+}
+
+void
+routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_path(ctx, request, "fileId");
+
+	(void)host;
+	if (work != NULL)
+		find_file(work, on_file);
+}
+
+static void
+on_deleted(struct hosting *ctx, int result, const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result == OCPPD_ECONFLICT) {
+		work_problem(work, 409, "in-use",
+			     "A transfer of the file is open; withdraw it first");
+	} else if (result < 0) {
+		work_fail(work, result, err);
+	} else {
+		ocppd_request_reply(ctx->host, work->request, 200, NULL);
+		work_end(work);
+	}
+}
+
+static void
+on_delete(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	  const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	int r = result;
+
+	(void)host;
+	if (r >= 0 && rows->count == 0) {
+		work_problem(work, 404, "unknown-file", "There is no such file");
+		return;
+	}
+	if (r >= 0)
+		r = file_delete(work->ctx, work->id, "operator", on_deleted, work);
+	if (r < 0)
+		work_fail(work, r, err);
+}
+
+void
+routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_path(ctx, request, "fileId");
+
+	(void)host;
+	if (work != NULL)
+		find_file(work, on_delete);
+}
+
+/* ---- URLs for operators -----------------------------------------------------------------------
+ */
+
+static void
+reply_ticket(struct hosting *ctx, struct ocppd_request *request, const struct grant *grant)
+{
+	struct json_object *body = json_object_new_object();
+	bool is_fetch = grant->direction == OCPPD_TRANSFER_FETCH;
+	char url[OCPPD_FILE_URL_MAX + 1];
+
+	url_of(ctx->base, grant, url);
+	ocppd_json_add_str(body, "url", url);
+	if (ctx->local[0] != '\0') {
+		url_of(ctx->local, grant, url);
+		ocppd_json_add_str(body, "localUrl", url);
+	}
+	ocppd_json_add_str(body, "method", is_fetch ? "GET" : "PUT");
+	ocppd_json_add_time(body, "expires", grant->expires_us);
+	ocppd_json_add_str(body, "name", grant->name);
+	if (is_fetch) {
+		ocppd_json_add_int(body, "size", grant->size);
+		ocppd_json_add_str(body, "sha256", grant->sha256);
+	}
+	ocppd_request_reply(ctx->host, request, is_fetch ? 200 : 201, body);
+}
+
+/* NULL: the request was answered. */
+static struct grant *
+ticket_new(struct hosting *ctx, struct ocppd_request *request, uint32_t direction)
+{
+	struct grant *grant = NULL;
+
+	if (ctx->is_stopping || (int64_t)ctx->desk.grant_count >= ctx->conf->max_transfers) {
+		ocppd_request_problem(ctx->host, request, 429, "busy",
+				      "max_transfers are open already");
+		return NULL;
+	}
+	grant = calloc(1, sizeof(*grant));
+	if (grant == NULL || token_make(grant->token) < 0) {
+		free(grant);
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	grant->refs = 1;
+	grant->direction = direction;
+	grant->state = OCPPD_TRANSFER_OPEN;
+	grant->created_us = ocppd_now_us(ctx->host);
+	grant->expires_us = grant->created_us + ctx->conf->operator_time_s * 1000000;
+	return grant;
+}
+
+static void
+ticket_open(struct hosting *ctx, struct grant *grant)
+{
+	desk_lock(&ctx->desk);
+	grant_insert(&ctx->desk, grant);
+	desk_unlock(&ctx->desk);
+	records_arm(ctx);
+	hosting_count(ctx);
+}
+
+static void
+on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct hosting *ctx = work->ctx;
+	const struct ocppd_value *row;
+	struct grant *grant;
+
+	(void)host;
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		work_problem(work, 404, "unknown-file", "There is no such file");
+		return;
+	}
+	row = rows->values;
+	grant = ticket_new(ctx, work->request, OCPPD_TRANSFER_FETCH);
+	if (grant != NULL) {
+		grant->file_id = row[F_ID].number;
+		grant->size = row[F_SIZE].number;
+		value_copy(&row[F_BLOB], grant->blob, sizeof(grant->blob));
+		value_copy(&row[F_SHA256], grant->sha256, sizeof(grant->sha256));
+		value_copy(&row[F_NAME], grant->name, sizeof(grant->name));
+		ticket_open(ctx, grant);
+		OCPPD_INFO(ctx->host, "file.asked",
+			   OCPPD_STR("user", ocppd_request_user(work->request)),
+			   OCPPD_INT("file", grant->file_id));
+		reply_ticket(ctx, work->request, grant);
+	}
+	work_end(work);
+}
+
+void
+routes_download(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_path(ctx, request, "fileId");
+
+	(void)host;
+	if (work != NULL)
+		find_file(work, on_download);
+}
+
+static char *
+text_of(struct json_object *body, const char *key, bool *is_short)
+{
+	const char *text = ocppd_json_get_str(body, key);
+	char *copy = text == NULL ? NULL : strdup(text);
+
+	*is_short = *is_short || (text != NULL && copy == NULL);
+	return copy;
+}
+
+static struct image_notes *
+notes_of(struct json_object *body, const char *user)
+{
+	struct image_notes *notes = calloc(1, sizeof(*notes));
+	const char *sha256 = ocppd_json_get_str(body, "sha256");
+	bool is_short = false;
+
+	if (notes == NULL)
+		return NULL;
+	notes->vendor = text_of(body, "vendor", &is_short);
+	notes->model = text_of(body, "model", &is_short);
+	notes->version = text_of(body, "firmwareVersion", &is_short);
+	notes->note = text_of(body, "note", &is_short);
+	notes->signature = text_of(body, "signature", &is_short);
+	notes->certificate = text_of(body, "certificate", &is_short);
+	notes->requester = strdup(user);
+	for (size_t i = 0; sha256 != NULL && i < SHA256_SIZE - 1 && sha256[i] != '\0'; i++)
+		notes->sha256[i] = sha256[i] >= 'A' && sha256[i] <= 'F'
+					   ? (char)(sha256[i] - 'A' + 'a')
+					   : sha256[i];
+	if (is_short || notes->requester == NULL) {
+		notes_free(notes);
+		return NULL;
+	}
+	return notes;
+}
+
+/* An image that may come; NULL: the request was answered. */
+static struct grant *
+image_ticket(struct hosting *ctx, struct ocppd_request *request)
+{
+	struct json_object *body = ocppd_request_body(request);
+	const char *name = ocppd_json_get_str(body, "name");
+	const char *sha256 = ocppd_json_get_str(body, "sha256");
+	struct grant *grant;
+
+	if (!name_is_clean(name)) {
+		ocppd_request_problem(ctx->host, request, 422, "bad-name",
+				      "name must be made of A-Z, a-z, 0-9, `.`, `_` and `-`, "
+				      "without a dot in front");
+		return NULL;
+	}
+	if (sha256 != NULL &&
+	    (strlen(sha256) != 64 || strspn(sha256, "0123456789abcdefABCDEF") != 64)) {
+		ocppd_request_problem(ctx->host, request, 422, "bad-digest",
+				      "sha256 must be 64 hexadecimal digits");
+		return NULL;
+	}
+	if (catalogue_find(ctx, name, 0) != NULL) {
+		ocppd_request_problem(ctx->host, request, 409, "name-taken",
+				      "There is an image of that name; delete it first, or choose "
+				      "another");
+		return NULL;
+	}
+	grant = ticket_new(ctx, request, OCPPD_TRANSFER_SEND);
+	if (grant == NULL)
+		return NULL;
+	grant->notes = notes_of(body, ocppd_request_user(request));
+	if (grant->notes == NULL) {
+		free(grant);
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	grant->max_bytes = ctx->conf->max_image;
+	(void)snprintf(grant->kind, sizeof(grant->kind), "%s", OCPPD_FILE_FIRMWARE);
+	(void)snprintf(grant->name, sizeof(grant->name), "%s", name);
+	return grant;
+}
+
+void
+routes_upload(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct hosting *ctx = arg;
+	struct grant *grant = image_ticket(ctx, request);
+
+	(void)host;
+	if (grant == NULL)
+		return;
+	ticket_open(ctx, grant);
+	reply_ticket(ctx, request, grant);
+}
+
+/* It takes the way of an upload, but for the connection. */
+void
+routes_import(struct ocppd_host *host, struct ocppd_request *request, void *arg)
+{
+	struct hosting *ctx = arg;
+	const char *file = ocppd_json_get_str(ocppd_request_body(request), "file");
+	struct grant *grant = NULL;
+	struct upload *upload = NULL;
+	struct job *job = NULL;
+
+	if (!name_is_clean(file)) {
+		ocppd_request_problem(host, request, 422, "bad-name",
+				      "file must be the plain name of a file in the folder import");
+		return;
+	}
+	grant = image_ticket(ctx, request);
+	if (grant == NULL)
+		return;
+	job = job_new(JOB_IMPORT);
+	upload = calloc(1, sizeof(*upload));
+	if (upload != NULL)
+		upload->job = job_new(JOB_SETTLE);
+	if (job == NULL || upload == NULL || upload->job == NULL) {
+		free(job);
+		if (upload != NULL)
+			free(upload->job);
+		free(upload);
+		notes_free(grant->notes);
+		free(grant);
+		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		return;
+	}
+	upload->hosting = ctx;
+	upload->grant = grant;
+	upload->request = request;
+	(void)snprintf(upload->source, sizeof(upload->source), "%s", file);
+	desk_lock(&ctx->desk);
+	grant->refs++;
+	grant_insert(&ctx->desk, grant);
+	desk_unlock(&ctx->desk);
+	job->upload = upload;
+	job->limit = grant->max_bytes;
+	worker_give(ctx, job);
+}
+
+/* ---- Transfers --------------------------------------------------------------------------------
+ */
+
+/* What is open is newer in memory than on record. */
+static struct json_object *
+row_json(struct hosting *ctx, const struct ocppd_value *row)
+{
+	struct grant *stored = grant_of_row(ctx, row);
+	struct transfer_view view;
+	struct grant *live;
+
+	if (stored == NULL)
+		return NULL;
+	desk_lock(&ctx->desk);
+	live = grant_by_id(&ctx->desk, stored->id);
+	desk_unlock(&ctx->desk);
+	transfer_view(ctx, live != NULL ? live : stored, &view);
+	free(stored);
+	return transfer_json(&view.transfer, view.owner);
+}
+
+static void
+on_transfers(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	     const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct json_object *items;
+
+	(void)host;
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	items = json_object_new_array();
+	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+		json_object_array_add(
+			items, row_json(work->ctx, rows->values + (size_t)i * rows->columns));
+	reply_list(work, items, rows);
+}
+
+static struct ocppd_value
+state_value(const char *word)
+{
+	static const char *const words[] = { "open", "completed", "expired", "withdrawn" };
+
+	for (int64_t i = 0; word != NULL && i < 4; i++) {
+		if (strcmp(words[i], word) == 0)
+			return ocppd_value_int(i + 1);
+	}
+	return ocppd_value_null();
+}
+
+void
+routes_transfers(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_list(ctx, request);
+
+	(void)host;
+	if (work == NULL)
+		return;
+	const struct ocppd_value values[] = {
+		ocppd_value_int(work->id),
+		ocppd_value_int(work->limit + 1),
+		ocppd_value_str(ocppd_request_query(request, "stationId")),
+		state_value(ocppd_request_query(request, "state")),
+	};
+
+	work_query(work, STATEMENT_TRANSFERS, values, 4, on_transfers);
+}
+
+static void
+on_transfer(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		work_problem(work, 404, "unknown-transfer", "There is no such transfer");
+		return;
+	}
+	ocppd_request_reply(host, work->request, 200, row_json(work->ctx, rows->values));
+	work_end(work);
+}
+
+static void
+find_transfer(struct work *work, ocppd_rows_fn *fn)
+{
+	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
+
+	work_query(work, STATEMENT_TRANSFER, values, 1, fn);
+}
+
+void
+routes_transfer(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_path(ctx, request, "transferId");
+
+	(void)host;
+	if (work != NULL)
+		find_transfer(work, on_transfer);
+}
+
+static void
+on_withdraw(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	    const struct ocppd_error *err, void *arg)
+{
+	struct work *work = arg;
+	struct hosting *ctx = work->ctx;
+	struct grant *grant;
+
+	if (result < 0) {
+		work_fail(work, result, err);
+		return;
+	}
+	if (rows->count == 0) {
+		work_problem(work, 404, "unknown-transfer", "There is no such transfer");
+		return;
+	}
+	desk_lock(&ctx->desk);
+	grant = grant_by_id(&ctx->desk, work->id);
+	desk_unlock(&ctx->desk);
+	if (grant == NULL || grant->state != OCPPD_TRANSFER_OPEN) {
+		work_problem(work, 409, "not-open", "The transfer has ended already");
+		return;
+	}
+	OCPPD_INFO(host, "file_transfer.withdrawn",
+		   OCPPD_STR("user", ocppd_request_user(work->request)),
+		   OCPPD_INT("transfer", work->id));
+	transfer_end(ctx, grant, OCPPD_TRANSFER_WITHDRAWN);
+	ocppd_request_reply(host, work->request, 200, NULL);
+	work_end(work);
+}
+
+void
+routes_withdraw(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
+{
+	struct work *work = work_of_path(ctx, request, "transferId");
+
+	(void)host;
+	if (work != NULL)
+		find_transfer(work, on_withdraw);
+}
