@@ -239,6 +239,15 @@ format_peer(const struct sockaddr *addr, char ret_address[INET6_ADDRSTRLEN], cha
 	append_port(ret_address, port, ret_remote);
 }
 
+static bool
+is_trusted(const struct listener *listener, const struct sockaddr *addr)
+{
+	uint8_t address[ADDRESS_BYTES];
+
+	return listener->proxy_count > 0 && address_of(addr, address) == 0 &&
+	       network_has(listener->proxies, listener->proxy_count, address);
+}
+
 static void
 on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *addr, int len,
 	  void *arg)
@@ -264,7 +273,9 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 	int64_t max_of_address = limit_get(&transport->limits.max_per_address);
 	if (max > transport->max_descriptors)
 		max = transport->max_descriptors;
-	if (max_of_address > 0)
+	session->is_proxied = is_trusted(listener, addr);
+	/* Of those behind a proxy the gate counts the client's address. */
+	if (max_of_address > 0 && !session->is_proxied)
 		session->peer = peers_add(&transport->peers, address, &of_address);
 	/* The gate says 503: a station that is told backs off. */
 	session->is_over_limit = atomic_load(&transport->connections) > max ||
@@ -416,6 +427,25 @@ copy_paths(struct listener *listener, const struct ocppd_strings *paths)
 }
 
 static int
+copy_proxies(struct listener *listener, const struct listener_conf *conf)
+{
+	listener->proxy_header = conf->proxy_header;
+	if (conf->proxies.count == 0)
+		return 0;
+	listener->proxies = calloc(conf->proxies.count, sizeof(*listener->proxies));
+	if (!listener->proxies)
+		return OCPPD_ENOMEM;
+	for (uint32_t i = 0; i < conf->proxies.count; i++) {
+		int r = network_parse(conf->proxies.items[i], &listener->proxies[i]);
+
+		if (r < 0)
+			return r;
+		listener->proxy_count++;
+	}
+	return 0;
+}
+
+static int
 listen_one(struct transport *transport, struct listener *listener, const struct listener_conf *conf,
 	   struct ocppd_error *err)
 {
@@ -447,7 +477,8 @@ listen_one(struct transport *transport, struct listener *listener, const struct 
 	evconnlistener_set_error_cb(listener->socket, on_accept_error);
 	if (!listener->address)
 		return OCPPD_ENOMEM;
-	return copy_paths(listener, &conf->paths);
+	int r = copy_proxies(listener, conf);
+	return r < 0 ? r : copy_paths(listener, &conf->paths);
 }
 
 int
@@ -507,6 +538,7 @@ free_paths(struct listener *listener)
 	for (uint32_t i = 0; i < listener->path_count; i++)
 		free(listener->paths[i]);
 	free(listener->paths);
+	free(listener->proxies);
 }
 
 void

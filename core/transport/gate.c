@@ -3,8 +3,8 @@
 
 /*
  * The gate: judges an opening handshake before lws answers it (OCPP-J 1.6 sections 3 and 6, quirks
- * A01 to A12), in the session's I/O thread, without asking the core. A refusal is answered, logged
- * once and told to the core; a session that passes leaves with its conn filled.
+ * A01 to A12, A15), in the session's I/O thread, without asking the core. A refusal is answered,
+ * logged once and told to the core; a session that passes leaves with its conn filled.
  */
 #include "transport/gate.h"
 
@@ -119,6 +119,8 @@ struct request {
 	bool has_hex;       /* the hex text of the key was sent (A09) */
 	bool has_own_user;  /* auth_user is set, and matched (A10) */
 	bool has_vain;      /* credentials that nobody asked for (A11) */
+	bool has_hearsay;   /* forwarded headers from an address that is not trusted (A15) */
+	bool is_secure;     /* TLS, ours or a trusted proxy's */
 	uint32_t profile;   /* seen */
 	uint32_t verifier;  /* which of the record's matched, from 1; 0: none was asked */
 };
@@ -284,6 +286,70 @@ refuse(const struct request *request, const struct verdict *verdict)
 	return write_response(request->wsi, verdict) < 0 ? -1 : 1;
 }
 
+/* ---- Proxies (A15) ----------------------------------------------------------------------- */
+
+#define X_FORWARDED_PROTO "x-forwarded-proto:"
+#define FORWARDED "forwarded:"
+
+/* As header, by name. */
+static bool
+header_by_name(struct lws *wsi, const char *name, char *text, size_t size)
+{
+	int len = (int)strlen(name);
+
+	text[0] = '\0';
+	if (lws_hdr_custom_length(wsi, name, len) <= 0)
+		return true;
+	return lws_hdr_custom_copy(wsi, text, (int)size, name, len) >= 0;
+}
+
+static bool
+has_forwarded(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_X_FORWARDED_FOR) > 0 ||
+	       lws_hdr_custom_length(wsi, FORWARDED, (int)strlen(FORWARDED)) > 0;
+}
+
+/* False: a header is too long. */
+static bool
+read_client(const struct request *request, struct client *ret_client)
+{
+	const struct listener *listener = request->listener;
+	char text[HEADER_SIZE];
+	char proto[HEADER_SIZE];
+
+	if (listener->proxy_header == PROXY_HEADER_FORWARDED) {
+		if (!header_by_name(request->wsi, FORWARDED, text, sizeof(text)))
+			return false;
+		client_from_forwarded(text, listener->proxies, listener->proxy_count, ret_client);
+		return true;
+	}
+	if (!header(request->wsi, WSI_TOKEN_X_FORWARDED_FOR, text, sizeof(text)) ||
+	    !header_by_name(request->wsi, X_FORWARDED_PROTO, proto, sizeof(proto)))
+		return false;
+	client_from_list(text, proto, listener->proxies, listener->proxy_count, ret_client);
+	return true;
+}
+
+/* From here on the connection is the client's, in logs and limits. */
+static void
+take_client(const struct request *request, const struct client *client)
+{
+	struct session *session = request->session;
+	struct transport *transport = session->io->transport;
+	int64_t max = limit_get(&transport->limits.max_per_address);
+	uint32_t count = 0;
+
+	if (client->address[0])
+		(void)snprintf(session->conn.remote, sizeof(session->conn.remote),
+			       strchr(client->address, ':') ? "[%s]:%u" : "%s:%u", client->address,
+			       (unsigned int)client->port);
+	if (max == 0 || !client->address[0] || session->peer)
+		return;
+	session->peer = peers_add(&transport->peers, client->address, &count);
+	session->is_over_limit = session->is_over_limit || count > max;
+}
+
 /* ---- Checks, in the order of OCPP-J: each returns NULL or the verdict -------------------- */
 
 static const struct verdict *
@@ -319,6 +385,23 @@ check_request(struct request *request)
 		return &bad_request;
 	}
 	request->has_protocols = lws_hdr_total_length(wsi, WSI_TOKEN_PROTOCOL) > 0;
+	return NULL;
+}
+
+static const struct verdict *
+check_proxy(struct request *request)
+{
+	struct client client;
+
+	request->is_secure = request->is_tls;
+	if (!request->session->is_proxied) {
+		request->has_hearsay = has_forwarded(request->wsi);
+		return NULL;
+	}
+	if (!read_client(request, &client))
+		return &bad_request;
+	take_client(request, &client);
+	request->is_secure = request->is_tls || client.is_secure;
 	return NULL;
 }
 
@@ -375,6 +458,9 @@ check_certificate(const struct request *request, const struct admission *record)
 	const char *wanted = quirks_option(record->quirks, "certificate_cn");
 	char name[HEADER_SIZE];
 
+	/* A proxy's word is no certificate. */
+	if (!request->is_tls)
+		return &no_certificate;
 	if (!wanted)
 		wanted = record->id ? record->id : request->id;
 	if (tls_peer_name(request->wsi, name, sizeof(name)) != TLS_PEER_VALID)
@@ -397,7 +483,7 @@ check_record(struct request *request, struct admission *record)
 		return NULL;
 	}
 	/* A12: never less than what is set, nor anything else (white paper, A00.FR.002). */
-	if (request->is_tls != (record->security_profile >= 2))
+	if (request->is_secure != (record->security_profile >= 2))
 		return &wrong_profile;
 	request->profile = record->security_profile;
 	switch (record->security_profile) {
@@ -457,6 +543,7 @@ gate_unmask(struct io *io)
 static void
 note_tolerated(const struct request *request, const struct admission *record, bool is_folded)
 {
+	struct conn *conn = &request->session->conn;
 	const struct {
 		bool is_met;
 		const char *code;
@@ -468,8 +555,8 @@ note_tolerated(const struct request *request, const struct admission *record, bo
 		{ request->has_hex, "A09", "hex" },
 		{ request->has_own_user, "A10", record->auth_user },
 		{ request->has_vain, "A11", NULL },
+		{ request->has_hearsay, "A15", conn->remote },
 	};
-	struct conn *conn = &request->session->conn;
 
 	for (size_t i = 0; i < sizeof(met) / sizeof(met[0]); i++) {
 		if (!met[i].is_met)
@@ -548,6 +635,8 @@ gate_confirm(struct session *session, struct lws *wsi, const char *upgrade)
 		verdict = &no_upgrade;
 	if (!verdict)
 		verdict = check_request(&request);
+	if (!verdict)
+		verdict = check_proxy(&request);
 	if (!verdict)
 		verdict = check_limits(&request);
 	if (!verdict)

@@ -16,6 +16,7 @@
 #include "base/chain.h"
 #include "runtime/core.h"
 #include "transport/drops.h"
+#include "transport/forwarded.h"
 #include "transport/peers.h"
 #include "transport/traffic.h"
 #include "transport/transport.h"
@@ -158,6 +159,9 @@ struct listener {
 	char *address;                 /* "[::]:8180", as bound */
 	char **paths;
 	uint32_t path_count;
+	uint32_t proxy_count;
+	uint32_t proxy_header; /* PROXY_HEADER_* */
+	struct network *proxies;
 };
 
 struct transport {

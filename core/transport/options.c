@@ -8,6 +8,7 @@
 
 static const char *const missing_subprotocol[] = { "assume16-if-known", "reject", NULL };
 
+static const char *const proxy_header[] = { "x-forwarded-for", "forwarded", NULL };
 static const char *const client_certificate[] = { "none", "optional", "required", NULL };
 static const char *const min_version[] = { "1.0", "1.1", "1.2", "1.3", NULL };
 
@@ -54,6 +55,17 @@ static const struct ocppd_option listener_rows[] = {
 	  .def = "/ocpp",
 	  .doc = "The path, or paths, below which stations connect: the last segment of a station's "
 		 "URL is its identity. `/` takes any." },
+	{ "trusted_proxies", OCPPD_CONF_STRINGS, 0, offsetof(struct listener_conf, proxies),
+	  .min = 1, .max = PROXIES_MAX,
+	  .doc = "Addresses and networks (`192.0.2.7`, `10.0.0.0/8`, `2001:db8::/32`) of reverse "
+		 "proxies that are believed about the client: its address, in the log, the API and "
+		 "for max_connections_per_address, and that it came by TLS, for stations of "
+		 "security profile 2. They must set the headers themselves, not pass on a "
+		 "client's. What others say is ignored." },
+	{ "proxy_header", OCPPD_CONF_ENUM, 0, offsetof(struct listener_conf, proxy_header),
+	  .def = "x-forwarded-for", .one_of = proxy_header,
+	  .doc = "What trusted proxies say it in: X-Forwarded-For and X-Forwarded-Proto, or "
+		 "Forwarded (RFC 7239)." },
 	{ "tls", OCPPD_CONF_SECTION, OCPPD_OPTION_OPTIONAL, offsetof(struct listener_conf, tls),
 	  sizeof(struct tls_conf), .options = OCPPD_TABLE(tls_rows),
 	  .doc = "With this section the listener speaks TLS only, and admits stations of security "

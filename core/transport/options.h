@@ -19,6 +19,10 @@
 #define MIN_VERSION_1_2 2
 #define MIN_VERSION_1_3 3
 
+#define PROXY_HEADER_LIST 0      /* X-Forwarded-For */
+#define PROXY_HEADER_FORWARDED 1 /* RFC 7239 */
+#define PROXIES_MAX 32
+
 struct tls_conf {
 	struct ocppd_strings certificates; /* none: the listener is plain */
 	struct ocppd_strings keys;         /* in the same order */
@@ -33,6 +37,8 @@ struct listener_conf {
 	const char *address;
 	int64_t port;
 	struct ocppd_strings paths;
+	struct ocppd_strings proxies; /* that are believed (A15) */
+	uint32_t proxy_header;        /* PROXY_HEADER_* */
 	struct tls_conf tls;
 };
 

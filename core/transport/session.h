@@ -100,7 +100,8 @@ struct session {
 	uint8_t state;    /* enum session_state */
 	uint8_t class;    /* enum close_class */
 	uint8_t listener; /* index */
-	bool is_over_limit;
+	bool is_over_limit : 1;
+	bool is_proxied : 1; /* its peer is a trusted proxy (A15) */
 	bool is_adopting;
 	bool is_listed;
 	bool is_timed;
@@ -110,8 +111,10 @@ struct session {
 	bool is_close_sent;
 	bool is_core_paused;
 	bool is_rx_off;
-	bool takes_binary;
-	bool takes_pings;
+	bool takes_binary : 1;
+	bool takes_pings : 1;
+	bool is_pong_due : 1;
+	bool is_pong_missing : 1; /* to be told with the next message (B01) */
 	/* TLS. */
 	bool is_secure; /* its handshake is done */
 	bool is_alert_ours;

@@ -77,6 +77,16 @@ check_listener(const struct listener_conf *listener, uint32_t i, struct ocppd_er
 						  "a path begins with `/` and has no blank, `?`, "
 						  "`#`, `%%` or `+`");
 	}
+	(void)snprintf(option, sizeof(option), "listeners[%u].trusted_proxies", i);
+	for (uint32_t k = 0; k < listener->proxies.count; k++) {
+		struct network network;
+
+		if (network_parse(listener->proxies.items[k], &network) < 0)
+			return ocppd_error_option(
+				err, OCPPD_EINVAL, option,
+				"%.60s is no address and no network, as 10.0.0.0/8",
+				listener->proxies.items[k]);
+	}
 
 	return 0;
 }

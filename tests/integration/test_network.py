@@ -431,3 +431,11 @@ def test_a_byte_now_and_then_does_not_hold_a_handshake_open(daemon):
             assert ended
 
     run(body())
+
+
+def test_proxy_that_is_no_address_is_refused(tmp_path):
+    for text in ("proxy.example", "10.0.0.0/33", ""):
+        daemon = Daemon(tmp_path, listeners=[{"address": "127.0.0.1", "port": 0, "path": "/ocpp",
+                                              "trusted_proxies": ["10.0.0.0/8", text]}])
+        status, said = daemon.check()
+        assert status != 0 and "trusted_proxies" in said, said

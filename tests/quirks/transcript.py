@@ -58,7 +58,7 @@ class Link:
                 user = options.pop("user", station_id)
                 text = base64.b64encode(user.encode() + b":" + secret).decode()
                 lines.append(f"Authorization: Basic {text}")
-            lines += [options.pop("header")] if "header" in options else []
+            lines += options.pop("header").split("\\n") if "header" in options else []
             raw = "\r\n".join(lines) + "\r\n\r\n"
         else:
             raw = raw.encode().decode("unicode_escape")
