@@ -41,6 +41,7 @@ struct api_conf {
 	int64_t queue_commands;
 	int64_t jobs;
 	int64_t job_stations;
+	int64_t job_rate;
 	const char *backup_directory;
 	int64_t backup_keep_s;
 };

@@ -20,7 +20,8 @@
 
 #include <json-c/json.h>
 
-#define SENDS_A_TURN 200 /* then the loop looks at everything else */
+#define SLICE_MS 10        /* what job_rate allows in it goes at once */
+#define CREDIT_ONE 1000000 /* of a command: a microsecond earns job_rate of these */
 #define NEWS_MS 1000
 #define PARALLEL_DEFAULT 50
 #define DETAIL_MAX 500
@@ -241,7 +242,7 @@ job_flight_end(struct flight *flight, enum target_state state, uint32_t code)
 		job_moved(job);
 		job_check(job);
 		if (job->state == JOB_RUNNING)
-			ocppd_timer_set(job->jobs->timer, 0);
+			jobs_turn(job->jobs, SLICE_MS);
 	}
 	free(flight);
 }
@@ -340,45 +341,90 @@ send_one(struct job *job, uint32_t index)
 	target_set(job, index, TARGET_SENT, 0);
 }
 
-/* Returns whether there is more to do at once. */
 static bool
-job_pump(struct job *job)
+can_send(const struct job *job)
 {
-	uint32_t left = SENDS_A_TURN;
+	return job->state == JOB_RUNNING && job->next < job->count &&
+	       job->in_flight < job->parallel;
+}
 
-	if (job->state == JOB_SELECTING) {
-		if (!job->is_asking)
-			select_page(job);
-		return false;
-	}
-	while (job->state == JOB_RUNNING && job->next < job->count &&
-	       job->in_flight < job->parallel && left > 0) {
+/*
+ * How many may go now. All jobs together keep to job_rate, so that a command to a whole fleet takes
+ * a small part of the core's time, however fast the stations answer.
+ */
+static uint32_t
+earn(struct jobs *jobs)
+{
+	int64_t now_us = ocppd_mono_us(jobs->api->host);
+	int64_t rate = jobs->api->conf->job_rate;
+	int64_t most = rate * SLICE_MS * 1000 * 2;
+
+	if (most < CREDIT_ONE)
+		most = CREDIT_ONE;
+	if (now_us - jobs->earned_mono_us >= most / rate)
+		jobs->credit = most;
+	else
+		jobs->credit += (now_us - jobs->earned_mono_us) * rate;
+	if (jobs->credit > most)
+		jobs->credit = most;
+	jobs->earned_mono_us = now_us;
+	return (uint32_t)(jobs->credit / CREDIT_ONE);
+}
+
+/* One command of each job that may send; returns how many those were. */
+static uint32_t
+send_round(struct jobs *jobs, uint32_t most)
+{
+	struct job *job;
+	uint32_t sent = 0;
+
+	TAILQ_FOREACH (job, &jobs->all, link) {
+		if (sent == most)
+			break;
+		if (!can_send(job))
+			continue;
 		if (job->template != NULL)
 			apply_to(job, job->next++);
 		else
 			send_one(job, job->next++);
-		left--;
-	}
-	if (left < SENDS_A_TURN)
 		job_moved(job);
-	job_check(job);
-	return left == 0;
+		sent++;
+	}
+	return sent;
 }
 
 static void
 on_turn(struct ocppd_host *host, void *arg)
 {
 	struct jobs *jobs = arg;
+	uint32_t left = earn(jobs);
+	uint32_t sent = 1;
 	struct job *job;
 	bool is_more = false;
 
 	(void)host;
+	jobs->is_turn_due = false;
+	for (; left > 0 && sent > 0; left -= sent) {
+		sent = send_round(jobs, left);
+		jobs->credit -= (int64_t)sent * CREDIT_ONE;
+	}
 	TAILQ_FOREACH (job, &jobs->all, link) {
-		if (!is_over(job))
-			is_more |= job_pump(job);
+		if (job->state == JOB_SELECTING && !job->is_asking)
+			select_page(job);
+		job_check(job);
+		is_more |= can_send(job);
 	}
 	if (is_more)
-		ocppd_timer_set(jobs->timer, 0);
+		jobs_turn(jobs, SLICE_MS);
+}
+
+void
+jobs_turn(struct jobs *jobs, int64_t delay_ms)
+{
+	if (jobs->is_turn_due && delay_ms > 0)
+		return;
+	jobs->is_turn_due = true;
+	ocppd_timer_set(jobs->timer, delay_ms);
 }
 
 void
@@ -391,7 +437,7 @@ job_selected(struct job *job, bool is_failed)
 		return;
 	}
 	job->state = JOB_RUNNING;
-	ocppd_timer_set(job->jobs->timer, 0);
+	jobs_turn(job->jobs, 0);
 }
 
 /* ---- Jobs ---------------------------------------------------------------------------------- */
@@ -588,7 +634,7 @@ jobs_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	}
 	TAILQ_INSERT_TAIL(&jobs->all, job, link);
 	jobs->count++;
-	ocppd_timer_set(jobs->timer, 0);
+	jobs_turn(jobs, 0);
 	reply_job(host, request, 202, job);
 }
 
@@ -732,6 +778,7 @@ int
 jobs_start(struct jobs *jobs)
 {
 	jobs->is_stopped = false;
+	jobs->is_turn_due = false;
 	jobs->timer = ocppd_timer_new(jobs->api->host, on_turn, jobs);
 	jobs->news_timer = ocppd_timer_new(jobs->api->host, on_news, jobs);
 	return jobs->timer == NULL || jobs->news_timer == NULL ? OCPPD_ENOMEM : 0;

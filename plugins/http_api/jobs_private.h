@@ -97,9 +97,15 @@ struct jobs {
 	struct ocppd_timer *news_timer;
 	TAILQ_HEAD(job_list, job) all; /* oldest first */
 	uint32_t count;
+	int64_t credit; /* of commands that may go now, up to earned_mono_us */
+	int64_t earned_mono_us;
 	bool is_stopped;
+	bool is_turn_due;
 	bool is_news_due;
 };
+
+/* Lets all jobs go on in so long at the latest; 0: after the current callback. */
+void jobs_turn(struct jobs *jobs, int64_t delay_ms);
 
 /* Adds a station. 0, OCPPD_ENOMEM, or OCPPD_ESPACE: more than a job may have. */
 int job_add(struct job *job, const char *station_id);

@@ -18,7 +18,7 @@
 
 #include <json-c/json.h>
 
-#define PAGE_LIMIT 1000
+#define PAGE_LIMIT 100  /* a millisecond or so of the core thread */
 #define SELECT_MAX 8192 /* bytes of a query */
 
 struct query_text {
@@ -169,7 +169,7 @@ on_reply(void *connection, uint32_t status, uint32_t is_problem, struct json_obj
 		else if (next == NULL)
 			job_selected(job, false);
 		else
-			ocppd_timer_set(job->jobs->timer, 0);
+			jobs_turn(job->jobs, 0);
 	}
 	(void)json_object_put(body);
 }
