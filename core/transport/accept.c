@@ -3,7 +3,9 @@
 
 /*
  * Accepting, on the core thread: binding, limits, pacing, descriptors. What it accepts goes to the
- * I/O thread with the fewest connections; what it cannot take now waits in the kernel's backlog.
+ * I/O thread with the fewest connections; what no thread has room for waits here, in order, since
+ * the kernel drops, and at times resets, what its backlog does not hold. What has no descriptor, or
+ * no token of accept_rate, waits there all the same.
  */
 #include <ocppd/log.h>
 
@@ -32,6 +34,8 @@
 #define BACKLOG 4096
 #define ACCEPT_RETRY_MS 500 /* without descriptors */
 #define ACCEPT_PACE_MS 20   /* with accept_rate */
+#define ACCEPT_BURST 512    /* then the loop looks at everything else */
+#define PARKED_MAX 65536
 #define KEEP_IDLE_S 60
 #define KEEP_INTERVAL_S 15
 #define KEEP_COUNT 4
@@ -126,6 +130,7 @@ static void
 pause_accepting(struct transport *transport)
 {
 	set_enabled(transport, false);
+	transport->is_accept_off = true;
 	atomic_store(&transport->is_accept_paused, true);
 }
 
@@ -144,32 +149,6 @@ has_token(struct transport *transport)
 	if (transport->tokens > most)
 		transport->tokens = most;
 	return transport->tokens >= 1000;
-}
-
-void
-accept_resume(struct transport *transport)
-{
-	if (!transport->is_accepting || !atomic_load(&transport->is_accept_paused))
-		return;
-	if (event_pending(transport->accept_timer, EV_TIMEOUT, NULL))
-		return; /* it does this when it is due */
-	if (!has_token(transport)) {
-		set_timer(transport, ACCEPT_PACE_MS);
-		return;
-	}
-	if (!find_room(transport))
-		return; /* a handshake's end wakes us */
-
-	atomic_store(&transport->is_accept_paused, false);
-	set_enabled(transport, true);
-}
-
-static void
-on_accept_timer(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	accept_resume(arg);
 }
 
 /* As inet_ntop writes it, which takes a third of the time of an accept. */
@@ -249,21 +228,13 @@ is_trusted(const struct listener *listener, const struct sockaddr *addr)
 }
 
 static void
-on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *addr, int len,
-	  void *arg)
+take(struct listener *listener, struct io *io, int fd, const struct sockaddr *addr)
 {
-	struct listener *listener = arg;
 	struct transport *transport = listener->transport;
-	struct io *io = find_room(transport);
+	struct session *session = session_new(io, (uint32_t)(listener - transport->listeners), fd);
 	char address[INET6_ADDRSTRLEN];
 	uint32_t of_address = 0;
 
-	(void)socket;
-	(void)len;
-	/* Some more may come of the batch that libevent is in: spread them all the same. */
-	if (!io)
-		io = &transport->ios[transport->next_io++ % transport->io_count];
-	struct session *session = session_new(io, (uint32_t)(listener - transport->listeners), fd);
 	if (!session)
 		return;
 
@@ -281,11 +252,118 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 	session->is_over_limit = atomic_load(&transport->connections) > max ||
 				 (max_of_address > 0 && of_address > max_of_address);
 	session_want(session, WANT_ADOPT);
+}
 
-	transport->tokens -= 1000;
-	if (has_token(transport) && find_room(transport))
+/* Behind those that wait for a thread's room. */
+static bool
+park(struct listener *listener, int fd, const struct sockaddr *addr, int len)
+{
+	struct transport *transport = listener->transport;
+	struct parked *parked = calloc(1, sizeof(*parked));
+
+	if (!parked)
+		return false;
+	parked->listener = listener;
+	parked->fd = fd;
+	memcpy(&parked->peer, addr,
+	       (size_t)len < sizeof(parked->peer) ? (size_t)len : sizeof(parked->peer));
+	STAILQ_INSERT_TAIL(&transport->parked, parked, next);
+	transport->parked_count++;
+	return true;
+}
+
+static void
+drop_parked(struct transport *transport)
+{
+	struct parked *parked;
+
+	while ((parked = STAILQ_FIRST(&transport->parked))) {
+		STAILQ_REMOVE_HEAD(&transport->parked, next);
+		(void)close(parked->fd);
+		free(parked);
+	}
+	transport->parked_count = 0;
+}
+
+/* Those that waited longest, as far as there is room. */
+static void
+unpark(struct transport *transport)
+{
+	struct parked *parked;
+	struct io *io;
+
+	while ((parked = STAILQ_FIRST(&transport->parked)) && (io = find_room(transport))) {
+		STAILQ_REMOVE_HEAD(&transport->parked, next);
+		transport->parked_count--;
+		take(parked->listener, io, parked->fd, &parked->peer.any);
+		free(parked);
+	}
+}
+
+static bool
+has_place(const struct transport *transport)
+{
+	return transport->parked_count < PARKED_MAX &&
+	       (int64_t)atomic_load(&transport->connections) + transport->parked_count <
+		       transport->max_descriptors;
+}
+
+void
+accept_resume(struct transport *transport)
+{
+	if (!transport->is_accepting || !atomic_load(&transport->is_accept_paused))
 		return;
-	pause_accepting(transport);
+	unpark(transport);
+	if (!transport->is_accept_off) {
+		atomic_store(&transport->is_accept_paused, transport->parked_count > 0);
+		return;
+	}
+	if (event_pending(transport->accept_timer, EV_TIMEOUT, NULL))
+		return; /* it does this when it is due */
+	if (!has_token(transport)) {
+		set_timer(transport, ACCEPT_PACE_MS);
+		return;
+	}
+	if (!has_place(transport) && transport->parked_count > 0)
+		return; /* a handshake's end wakes us */
+
+	transport->is_accept_off = false;
+	transport->burst = 0;
+	atomic_store(&transport->is_accept_paused, transport->parked_count > 0);
+	set_enabled(transport, true);
+}
+
+static void
+on_accept_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	accept_resume(arg);
+}
+
+static void
+on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *addr, int len,
+	  void *arg)
+{
+	struct listener *listener = arg;
+	struct transport *transport = listener->transport;
+	struct io *io = transport->parked_count == 0 ? find_room(transport) : NULL;
+
+	(void)socket;
+	transport->tokens -= 1000;
+	if (io)
+		take(listener, io, fd, addr);
+	else if (!park(listener, fd, addr, len))
+		take(listener, &transport->ios[transport->next_io++ % transport->io_count], fd,
+		     addr);
+
+	if (++transport->burst >= ACCEPT_BURST || !has_token(transport) || !has_place(transport)) {
+		pause_accepting(transport);
+		if (transport->burst >= ACCEPT_BURST)
+			set_timer(transport, 0);
+	} else if (transport->parked_count > 0) {
+		atomic_store(&transport->is_accept_paused, true);
+	}
 	/* A handshake may have ended before it could know that we wait for it. */
 	accept_resume(transport);
 }
@@ -509,6 +587,7 @@ accept_listen(struct transport *transport, const struct transport_conf *conf,
 	}
 
 	open_spare(transport);
+	STAILQ_INIT(&transport->parked);
 	transport->tokens_mono_us = clock_mono_us(&transport->core->clock);
 	transport->is_accepting = true;
 	set_enabled(transport, true);
@@ -527,6 +606,7 @@ accept_stop(struct transport *transport)
 			evconnlistener_free(transport->listeners[i].socket);
 		transport->listeners[i].socket = NULL;
 	}
+	drop_parked(transport);
 	if (transport->spare_fd >= 0)
 		(void)close(transport->spare_fd);
 	transport->spare_fd = -1;

@@ -3,6 +3,7 @@
 #ifndef OCPPD_TRANSPORT_IO_H
 #define OCPPD_TRANSPORT_IO_H
 
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -164,6 +165,18 @@ struct listener {
 	struct network *proxies;
 };
 
+/* A socket that waits for a thread with room for a handshake. */
+struct parked {
+	STAILQ_ENTRY(parked) next;
+	struct listener *listener;
+	int fd;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} peer;
+};
+
 struct transport {
 	const struct transport_conf *conf; /* until transport_listen */
 	struct ocppd_core *core;
@@ -186,7 +199,7 @@ struct transport {
 	struct peers peers;
 	_Atomic uint32_t connections; /* accepted and not yet freed */
 	_Atomic uint64_t next_id;
-	/* Whether threads shall wake the core for a finished handshake or connection. */
+	/* Whether threads shall wake the core where handshakes or a connection ended. */
 	_Atomic bool is_accept_paused;
 	_Atomic bool is_draining;
 	int wake_fd; /* eventfd of the core's side */
@@ -194,8 +207,12 @@ struct transport {
 	struct event *flush_event;
 	struct event *accept_timer;
 	int spare_fd;
+	STAILQ_HEAD(, parked) parked; /* accepted, without a thread yet: oldest first */
+	uint32_t parked_count;
+	uint32_t burst; /* accepted since others of the loop had their turn */
 	bool is_in_turn;
 	bool is_accepting;
+	bool is_accept_off; /* the listeners are not looked at */
 	bool is_flush_due;
 	int64_t tokens; /* of accept_rate, in thousandths */
 	int64_t tokens_mono_us;

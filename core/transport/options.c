@@ -91,7 +91,7 @@ static const struct ocppd_option rows[] = {
 	{ "max_handshakes", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_handshakes), .min = 1,
 	  .max = 10000, .def = "256",
 	  .doc = "Connections of one thread that may be in their opening handshake; others wait "
-		 "unaccepted in the backlog." },
+		 "for their turn." },
 	{ "accept_rate", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(accept_rate), .min = 0,
 	  .max = 1000000, .def = "0",
 	  .doc = "Connections accepted a second; others wait in the backlog. 0: as fast as "

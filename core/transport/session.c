@@ -75,12 +75,15 @@ static void
 end_handshake(struct session *session)
 {
 	struct io *io = session->io;
+	int64_t left;
 
 	if (!session->is_handshaking)
 		return;
 	session->is_handshaking = false;
-	atomic_fetch_sub(&io->handshakes, 1);
-	if (atomic_load(&io->transport->is_accept_paused))
+	left = (int64_t)atomic_fetch_sub(&io->handshakes, 1) - 1;
+	/* Once for half of the room: the core fills it up. */
+	if (left == limit_get(&io->transport->limits.max_handshakes) / 2 &&
+	    atomic_load(&io->transport->is_accept_paused))
 		deliver_wake(io->transport);
 }
 

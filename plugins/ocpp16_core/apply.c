@@ -145,8 +145,8 @@ note(struct apply *apply, uint32_t result, struct json_object *item, const char 
 	if (apply->result != OCPPD_RES_REPLY)
 		return;
 	apply->result = result;
-	snprintf(apply->problem, sizeof(apply->problem), "%s: %s", ocppd_json_get_str(item, "key"),
-		 text);
+	snprintf(apply->problem, sizeof(apply->problem), "%.60s: %.180s",
+		 ocppd_json_get_str(item, "key"), text);
 }
 
 static void
