@@ -111,31 +111,47 @@ grow(struct active_table *table)
 	table->bucket_count = count;
 }
 
+static size_t
+size_of(const char *text)
+{
+	return text == NULL ? 0 : strlen(text) + 1;
+}
+
+/* Copies a text, which may be NULL, to the end of those there are. */
+static const char *
+append(char **end, const char *text)
+{
+	size_t size = size_of(text);
+	const char *copy = *end;
+
+	if (text == NULL)
+		return NULL;
+	memcpy(*end, text, size);
+	*end += size;
+	return copy;
+}
+
 struct active *
 active_add(struct active_table *table, struct active_slot *slot, const struct active_key *key,
 	   uint32_t flags)
 {
 	const char *token = key->token == NULL ? "" : key->token;
-	size_t token_size = strlen(token) + 1;
-	size_t parent_size = key->parent == NULL ? 0 : strlen(key->parent) + 1;
 	bool is_own = key->account == NULL || token_equal(key->account, token);
-	size_t account_size = is_own ? 0 : strlen(key->account) + 1;
-	struct active *active =
-		calloc(1, sizeof(*active) + token_size + parent_size + account_size);
+	const char *account = is_own ? NULL : key->account;
+	struct active *active = calloc(1, sizeof(*active) + size_of(token) + size_of(key->parent) +
+						  size_of(account) + size_of(key->id_text) +
+						  size_of(key->token_type));
 	struct active **at = &slot->first;
+	char *end;
 
 	if (active == NULL)
 		return NULL;
-	memcpy(active->token, token, token_size);
-	if (parent_size > 0) {
-		memcpy(active->token + token_size, key->parent, parent_size);
-		active->parent = active->token + token_size;
-	}
-	active->account = active->token;
-	if (!is_own) {
-		memcpy(active->token + token_size + parent_size, key->account, account_size);
-		active->account = active->token + token_size + parent_size;
-	}
+	end = active->token;
+	(void)append(&end, token);
+	active->parent = append(&end, key->parent);
+	active->account = is_own ? active->token : append(&end, account);
+	active->id_text = append(&end, key->id_text);
+	active->token_type = append(&end, key->token_type);
 	active->station = key->station;
 	active->place = key->place;
 	active->start_us = key->start_us;
@@ -175,6 +191,17 @@ active_by_id(const struct active_slot *slot, int64_t id)
 {
 	for (struct active *active = slot->first; active != NULL; active = active->next) {
 		if (active->id == id && !active->is_pending)
+			return active;
+	}
+	return NULL;
+}
+
+struct active *
+active_by_text(const struct active_slot *slot, const char *id_text)
+{
+	for (struct active *active = slot->first; active != NULL; active = active->next) {
+		if (!active->is_pending && active->id_text != NULL &&
+		    strcmp(active->id_text, id_text) == 0)
 			return active;
 	}
 	return NULL;

@@ -176,6 +176,7 @@ add_stop(struct json_object *object, const struct ocppd_value *row)
 	add_text(object, "stopReason", &row[TX_REASON]);
 	add_text(object, "stopReasonReceived", &row[TX_RAW_REASON]);
 	add_text(object, "stopIdTag", &row[TX_STOP_TOKEN]);
+	add_text(object, "stopIdTagType", &row[TX_STOP_TOKEN_TYPE]);
 	add_energy(object, row);
 	add_time(object, "stopReceived", &row[TX_STOP_RECEIVED]);
 }
@@ -208,6 +209,8 @@ tx_json(const struct ocppd_value *row)
 		add_int(object, "connectorId", &row[TX_EVSE]);
 	if (!is_orphan || row[TX_PRESENTED].len > 0)
 		add_text(object, "idTag", &row[TX_PRESENTED]);
+	add_text(object, "idTagType", &row[TX_TOKEN_TYPE]);
+	add_text(object, "stationTransactionId", &row[TX_ID_TEXT]);
 	add_text(object, "parentIdTag", &row[TX_PARENT]);
 	if (is_orphan) {
 		add_int(object, "reportedTransactionId", &row[TX_WIRE_ID]);

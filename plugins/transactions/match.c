@@ -31,6 +31,7 @@ struct match_op {
 	uint32_t moved_at; /* positions in the unit */
 	uint32_t stop_at;
 	char token[OCPPD_TOKEN_MAX + 1];
+	char id_text[OCPPD_TOKEN_MAX + 1]; /* "": none */
 };
 
 static void
@@ -196,6 +197,16 @@ is_token(const struct match_op *op, const struct ocppd_value *value)
 	return token_equal(text, op->token);
 }
 
+/* Where both name their transaction, it is the same one. */
+static bool
+is_text(const struct match_op *op, const struct ocppd_value *value)
+{
+	if (value->type != OCPPD_VALUE_TEXT || op->id_text[0] == '\0')
+		return value->type != OCPPD_VALUE_TEXT;
+	return value->len == strlen(op->id_text) &&
+	       memcmp(value->data, op->id_text, value->len) == 0;
+}
+
 static bool
 is_own_orphan(const struct match_op *op, const struct ocppd_value *row)
 {
@@ -205,7 +216,8 @@ is_own_orphan(const struct match_op *op, const struct ocppd_value *row)
 	       row[TX_MATCHED].type != OCPPD_VALUE_INT && row[TX_WIRE_ID].number <= 0 &&
 	       (row[TX_METER_STOP].type != OCPPD_VALUE_INT ||
 		row[TX_METER_STOP].number >= op->meter_start_wh) &&
-	       is_token(op, &row[TX_PRESENTED]);
+	       is_text(op, &row[TX_ID_TEXT]) &&
+	       (row[TX_ID_TEXT].type == OCPPD_VALUE_TEXT || is_token(op, &row[TX_PRESENTED]));
 }
 
 /* The first orphan that fits, unless another start on the connector comes before it. */
@@ -278,6 +290,8 @@ tx_match(struct transactions *ctx, const struct active *active, int64_t received
 	op->end_us = INT64_MAX;
 	op->moved_at = UINT32_MAX;
 	snprintf(op->token, sizeof(op->token), "%s", active->token);
+	snprintf(op->id_text, sizeof(op->id_text), "%s",
+		 active->id_text == NULL ? "" : active->id_text);
 
 	const struct ocppd_value values[] = {
 		ocppd_value_str(ocppd_station_id(op->station)),

@@ -346,11 +346,10 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	tx_done(ctx);
 }
 
-int
-tx_readings(void *self, struct ocppd_host *host, const struct ocppd_tx_readings *readings,
-	    ocppd_tx_fn *fn, void *arg)
+static int
+store(struct transactions *ctx, struct ocppd_host *host, const struct ocppd_tx_readings *readings,
+      ocppd_tx_fn *fn, void *arg)
 {
-	struct transactions *ctx = self;
 	struct ocppd_unit *unit = NULL;
 	struct readings_op *op = NULL;
 	uint32_t count = readings->reading_count;
@@ -386,4 +385,105 @@ out:
 	ctx->storage->unit_free(unit);
 	free(op);
 	return r;
+}
+
+/* ---- By the station's own id ------------------------------------------------------------------
+ */
+
+/* Readings that wait until it is known whose they are. */
+struct text_op {
+	struct transactions *ctx;
+	struct ocppd_host *asker;
+	ocppd_tx_fn *fn;
+	void *arg;
+	struct ocppd_tx_readings all; /* texts and readings are copies */
+	struct ocppd_reading *readings;
+	char *raw_frame;
+};
+
+static void
+text_free(struct text_op *op)
+{
+	op->ctx->storage->unit_free(op->all.unit);
+	readings_free(op->readings, op->all.reading_count);
+	free(op->raw_frame);
+	free(op);
+}
+
+static void
+on_text_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	      const struct ocppd_error *err, void *arg)
+{
+	struct text_op *op = arg;
+	struct transactions *ctx = op->ctx;
+	int r = result;
+
+	(void)host;
+	(void)err;
+	if (r >= 0) {
+		/* Of none yet: kept by place and time for a start to come. */
+		op->all.transaction_id =
+			rows->count > 0 ? rows->values[TX_ID].number : TX_ID_NOWHERE;
+		r = store(ctx, op->asker, &op->all, op->fn, op->arg);
+		op->all.unit = NULL;
+	}
+	if (r < 0)
+		op->fn(op->asker, r, NULL, op->arg);
+	text_free(op);
+	tx_done(ctx);
+}
+
+/* Takes the unit, also on error. */
+static int
+look_up(const struct text_op *like, const struct ocppd_tx_readings *readings)
+{
+	struct transactions *ctx = like->ctx;
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(readings->station)),
+		ocppd_value_str(readings->id_text),
+	};
+	struct text_op *op = calloc(1, sizeof(*op));
+	int r;
+
+	if (op == NULL) {
+		ctx->storage->unit_free(readings->unit);
+		return OCPPD_ENOMEM;
+	}
+	*op = *like;
+	op->all = *readings;
+	op->all.id_text = NULL;
+	r = readings_dup(readings->readings, readings->reading_count, &op->readings);
+	op->all.readings = op->readings;
+	if (r >= 0 && readings->raw_frame != NULL) {
+		op->raw_frame = strdup(readings->raw_frame);
+		op->all.raw_frame = op->raw_frame;
+		r = op->raw_frame == NULL ? OCPPD_ENOMEM : 0;
+	}
+	if (r >= 0)
+		r = ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND_TEXT, values,
+					2, 1, on_text_found, op);
+	if (r < 0) {
+		text_free(op);
+		return r;
+	}
+	ctx->outstanding++;
+	return OCPPD_PENDING;
+}
+
+int
+tx_readings(void *self, struct ocppd_host *host, const struct ocppd_tx_readings *readings,
+	    ocppd_tx_fn *fn, void *arg)
+{
+	struct transactions *ctx = self;
+	const struct text_op like = { .ctx = ctx, .asker = host, .fn = fn, .arg = arg };
+	struct ocppd_tx_readings all = *readings;
+	const struct active *active;
+
+	if (readings->id_text == NULL)
+		return store(ctx, host, readings, fn, arg);
+	active = active_by_text(tx_slot(ctx, readings->station), readings->id_text);
+	if (active == NULL)
+		return look_up(&like, readings);
+	all.transaction_id = active->id;
+	return store(ctx, host, &all, fn, arg);
 }

@@ -315,7 +315,7 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 	const char *text = start->token.text == NULL ? "" : start->token.text;
 	struct active_key key = { start->station, start->place,    text,
 				  start->parent,  start->start_us, start->meter_start_wh,
-				  start->account };
+				  start->account, start->id_text,  start->token.type };
 	const struct active *same;
 
 	op->flags = start->flags | tx_judge_time(start->start_us, start->received_us);

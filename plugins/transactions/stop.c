@@ -20,6 +20,8 @@ enum {
 	KEEP_REASON,
 	KEEP_RAW_REASON,
 	KEEP_FRAME,
+	KEEP_ID_TEXT,
+	KEEP_TOKEN_TYPE,
 	KEEP_COUNT,
 };
 
@@ -58,33 +60,12 @@ struct target {
 };
 
 static void
-free_readings(struct stop_op *op)
-{
-	for (uint32_t i = 0; op->readings != NULL && i < op->reading_count; i++) {
-		for (uint32_t k = 0; k < op->readings[i].count; k++) {
-			struct ocppd_sampled value = op->readings[i].values[k];
-
-			free((void *)(uintptr_t)value.value);
-			free((void *)(uintptr_t)value.context);
-			free((void *)(uintptr_t)value.format);
-			free((void *)(uintptr_t)value.measurand);
-			free((void *)(uintptr_t)value.phase);
-			free((void *)(uintptr_t)value.location);
-			free((void *)(uintptr_t)value.unit);
-		}
-		free((void *)(uintptr_t)op->readings[i].values);
-		free((void *)(uintptr_t)op->readings[i].raw_time);
-	}
-	free(op->readings);
-}
-
-static void
 op_free(struct stop_op *op)
 {
 	if (op == NULL)
 		return;
 	op->ctx->storage->unit_free(op->unit);
-	free_readings(op);
+	readings_free(op->readings, op->reading_count);
 	for (uint32_t i = 0; i < KEEP_COUNT; i++)
 		free(op->kept[i]);
 	json_object_put(op->event);
@@ -119,8 +100,9 @@ keep_texts(struct stop_op *op)
 {
 	struct ocppd_tx_stop *stop = &op->stop;
 
-	stop->token.type = NULL;
-	if (keep(op, KEEP_TOKEN, &stop->token.text) < 0 ||
+	if (keep(op, KEEP_TOKEN_TYPE, &stop->token.type) < 0 ||
+	    keep(op, KEEP_ID_TEXT, &stop->id_text) < 0 ||
+	    keep(op, KEEP_TOKEN, &stop->token.text) < 0 ||
 	    keep(op, KEEP_PARENT, &stop->parent) < 0 ||
 	    keep(op, KEEP_RAW_TIME, &stop->raw_time) < 0 ||
 	    keep(op, KEEP_REASON, &stop->reason) < 0 ||
@@ -128,55 +110,6 @@ keep_texts(struct stop_op *op)
 	    keep(op, KEEP_FRAME, &stop->raw_frame) < 0)
 		return OCPPD_ENOMEM;
 	return 0;
-}
-
-static int
-dup_text(const char *text, const char **ret)
-{
-	*ret = text == NULL ? NULL : strdup(text);
-	return text != NULL && *ret == NULL ? OCPPD_ENOMEM : 0;
-}
-
-static int
-dup_sampled(const struct ocppd_sampled *from, struct ocppd_sampled *to)
-{
-	int r = 0;
-
-	r |= dup_text(from->value, &to->value);
-	r |= dup_text(from->context, &to->context);
-	r |= dup_text(from->format, &to->format);
-	r |= dup_text(from->measurand, &to->measurand);
-	r |= dup_text(from->phase, &to->phase);
-	r |= dup_text(from->location, &to->location);
-	r |= dup_text(from->unit, &to->unit);
-	return r < 0 ? OCPPD_ENOMEM : 0;
-}
-
-static int
-keep_readings(struct stop_op *op, const struct ocppd_reading *readings, uint32_t count)
-{
-	int r = 0;
-
-	op->readings = calloc(count + 1, sizeof(*op->readings));
-	if (op->readings == NULL)
-		return OCPPD_ENOMEM;
-	op->reading_count = count;
-	for (uint32_t i = 0; r >= 0 && i < count; i++) {
-		struct ocppd_reading *to = &op->readings[i];
-		struct ocppd_sampled *values = calloc(readings[i].count + 1, sizeof(*values));
-
-		*to = readings[i];
-		to->values = values;
-		to->raw_time = NULL;
-		if (values == NULL) {
-			to->count = 0;
-			return OCPPD_ENOMEM;
-		}
-		r = dup_text(readings[i].raw_time, &to->raw_time);
-		for (uint32_t k = 0; r >= 0 && k < readings[i].count; k++)
-			r = dup_sampled(&readings[i].values[k], &values[k]);
-	}
-	return r;
 }
 
 /* ---- The books ----------------------------------------------------------------------------------
@@ -391,6 +324,7 @@ close_target(struct stop_op *op, struct target *target, const struct ocppd_readi
 		ocppd_value_int(verdict.labels),
 		if_positive(verdict.register_wh),
 		if_positive(verdict.interval_wh),
+		ocppd_value_str(stop->token.type),
 	};
 
 	r = ctx->storage->unit_add(op->unit, ctx->host, STATEMENT_STOP, values,
@@ -443,6 +377,8 @@ store_orphan(struct stop_op *op, const struct ocppd_reading *readings, uint32_t 
 		ocppd_value_str(stop->raw_reason),
 		ocppd_value_str(stop->token.text),
 		ocppd_value_str(stop->raw_frame),
+		ocppd_value_str(stop->id_text),
+		ocppd_value_str(stop->token.type),
 	};
 
 	r = ctx->storage->unit_add(op->unit, ctx->host, STATEMENT_ORPHAN, values,
@@ -576,9 +512,9 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 				    op->stop.transaction_id);
 		}
 		ocppd_quirk_hit(self, op->stop.station,
-				op->stop.transaction_id <= 0 ? "G03"
-				: row == NULL                ? "G04"
-							     : "G18",
+				op->stop.transaction_id <= 0 && op->stop.id_text == NULL ? "G03"
+				: row == NULL                                            ? "G04"
+											 : "G18",
 				NULL);
 		r = store_orphan(op, op->readings, op->reading_count);
 	} else if (row[TX_STOP_US].type == OCPPD_VALUE_NULL ||
@@ -596,10 +532,20 @@ static int
 look_up(struct stop_op *op, const struct ocppd_tx_stop *stop)
 {
 	struct transactions *ctx = op->ctx;
-	int r = keep_readings(op, stop->readings, stop->reading_count);
+	int r = readings_dup(stop->readings, stop->reading_count, &op->readings);
 
 	if (r < 0)
 		return r;
+	op->reading_count = stop->reading_count;
+	if (stop->id_text != NULL) {
+		const struct ocppd_value texts[] = {
+			ocppd_value_str(ocppd_station_id(stop->station)),
+			ocppd_value_str(stop->id_text),
+		};
+
+		return ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_FIND_TEXT, texts,
+					   2, 1, on_found, op);
+	}
 	if (stop->transaction_id > 0) {
 		const struct ocppd_value id = ocppd_value_int(stop->transaction_id);
 
@@ -625,6 +571,8 @@ find_active(struct stop_op *op)
 					stop->meter_stop_wh, (stop->flags & OCPPD_TX_METER) == 0 };
 	struct active *active;
 
+	if (stop->id_text != NULL)
+		return active_by_text(slot, stop->id_text);
 	if (stop->transaction_id > 0)
 		return active_by_id(slot, stop->transaction_id);
 	active = active_plausible(slot, &hint);
@@ -661,6 +609,9 @@ tx_stop(void *self, struct ocppd_host *host, const struct ocppd_tx_stop *stop, o
 	op->stop = *stop;
 	op->stop.unit = NULL;
 	op->stop.readings = NULL;
+	/* Its own id says what is meant; an orphan has no other. */
+	if (stop->id_text != NULL)
+		op->stop.transaction_id = -1;
 	if (op->stop.reason == NULL)
 		op->stop.reason = "Local";
 	r = keep_texts(op);

@@ -58,10 +58,19 @@ static const char *const migration_3[] = {
 	NULL,
 };
 
+/* The station's own ids, and the kind of the token that stopped it. */
+static const char *const migration_4[] = {
+	"ALTER TABLE transactions_transaction ADD COLUMN stop_token_type TEXT",
+	"CREATE INDEX transactions_text ON transactions_transaction (station_id, id_text) "
+	"WHERE id_text IS NOT NULL",
+	NULL,
+};
+
 const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	{ 1, 0, "transactions and readings", migration_1 },
 	{ 2, 0, "energy candidates, provisional ends, lists by time", migration_2 },
 	{ 3, 0, "limits count the tag on record", migration_3 },
+	{ 4, 0, "the station's own ids", migration_4 },
 };
 
 /* The order of the TX_* columns. */
@@ -70,7 +79,7 @@ const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	"start_us, meter_start_wh, reservation_id, flags, stop_us, meter_stop_wh, reason, "        \
 	"energy_wh, energy_method, start_received_us, stop_received_us, stop_token, raw_reason, "  \
 	"repeats, labels, register_wh, interval_wh, provisional_us, provisional_wh, matched_id, "  \
-	"start_raw, stop_raw, account"
+	"start_raw, stop_raw, account, id_text, token_type, stop_token_type"
 
 /*
  * Lists come youngest start first. $1 start and $8 id of the row before (or beyond all), $2 limit,
@@ -130,7 +139,8 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			     "stop_received_us = $5, meter_stop_wh = $6, reason = $7, "
 			     "raw_reason = $8, stop_token = $9, stop_frame = $10, "
 			     "energy_wh = $11, energy_method = $12, flags = (flags & ~280) | $13, "
-			     "labels = $14, register_wh = $15, interval_wh = $16 "
+			     "labels = $14, register_wh = $15, interval_wh = $16, "
+			     "stop_token_type = $17 "
 			     "WHERE transaction_id = $1 AND station_id = $2 "
 			     "AND (stop_us IS NULL OR (flags & 256) <> 0) RETURNING flags" },
 	[STATEMENT_ORPHAN] = { "orphan",
@@ -138,9 +148,10 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			       "wire_id, evse, connector, token, presented, parent, auth_status, "
 			       "start_us, start_received_us, meter_start_wh, flags, repeats, "
 			       "stop_us, stop_raw, stop_received_us, meter_stop_wh, reason, "
-			       "raw_reason, stop_token, stop_frame, energy_wh, energy_method) "
+			       "raw_reason, stop_token, stop_frame, energy_wh, energy_method, "
+			       "id_text, token_type, stop_token_type) "
 			       "VALUES ($1, $2, $3, -1, -1, $4, $5, $6, 0, $7, $8, $9, $10, 0, $7, "
-			       "$11, $8, $12, $13, $14, $15, $16, 0, 0) "
+			       "$11, $8, $12, $13, $14, $15, $16, 0, 0, $17, $18, $18) "
 			       "ON CONFLICT (station_id, start_us, wire_id, evse, connector, "
 			       "meter_start_wh, token) DO UPDATE SET "
 			       "repeats = transactions_transaction.repeats + 1 "
@@ -192,6 +203,12 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				  "AND start_us <= $2 AND start_us > $2 - 7776000000000 "
 				  "AND stop_us = $2 AND meter_stop_wh = $3 AND (flags & 4) <> 0 "
 				  "ORDER BY transaction_id LIMIT 1",
+				  OCPPD_STATEMENT_READ },
+	/* By the station's own id; rather a start than an orphan that waits for it. */
+	[STATEMENT_FIND_TEXT] = { "find by the station's own id",
+				  "SELECT " COLUMNS
+				  " FROM transactions_transaction WHERE station_id = $1 "
+				  "AND id_text = $2 ORDER BY flags & 2, transaction_id LIMIT 1",
 				  OCPPD_STATEMENT_READ },
 	[STATEMENT_OPEN] = { "open ones",
 			     "SELECT " COLUMNS
@@ -260,9 +277,10 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 	[STATEMENT_STOP_MATCHED] = { "stop by an orphan",
 				     "UPDATE transactions_transaction SET "
 				     "(stop_us, stop_raw, stop_received_us, meter_stop_wh, reason, "
-				     "raw_reason, stop_token, stop_frame) = (SELECT o.stop_us, "
+				     "raw_reason, stop_token, stop_token_type, stop_frame) = "
+				     "(SELECT o.stop_us, "
 				     "o.stop_raw, o.stop_received_us, o.meter_stop_wh, o.reason, "
-				     "o.raw_reason, o.stop_token, o.stop_frame FROM "
+				     "o.raw_reason, o.stop_token, o.stop_token_type, o.stop_frame FROM "
 				     "transactions_transaction AS o WHERE o.transaction_id = $2), "
 				     "energy_wh = $3, energy_method = $4, "
 				     "flags = (flags & ~280) | $5 "

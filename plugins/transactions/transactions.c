@@ -195,6 +195,8 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	char token[OCPPD_TOKEN_MAX + 1];
 	char parent[OCPPD_TOKEN_MAX + 1];
 	char account[OCPPD_TOKEN_MAX + 1];
+	char id_text[OCPPD_TOKEN_MAX + 1];
+	char token_type[OCPPD_TOKEN_MAX + 1];
 	struct active_key key = { .token = token,
 				  .start_us = row[TX_START_US].number,
 				  .meter_start_wh = row[TX_METER_START].number };
@@ -206,6 +208,10 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	key.parent = parent[0] == '\0' ? NULL : parent;
 	copy_text(&row[TX_ACCOUNT], account, sizeof(account));
 	key.account = account[0] == '\0' ? NULL : account;
+	copy_text(&row[TX_ID_TEXT], id_text, sizeof(id_text));
+	key.id_text = id_text[0] == '\0' ? NULL : id_text;
+	copy_text(&row[TX_TOKEN_TYPE], token_type, sizeof(token_type));
+	key.token_type = token_type[0] == '\0' ? NULL : token_type;
 	key.place.evse = (int32_t)row[TX_EVSE].number;
 	key.place.connector = (int32_t)row[TX_CONNECTOR].number;
 	key.station = ocppd_station_get(ctx->host, station_id);
@@ -284,6 +290,8 @@ tell(const struct active *active, struct ocppd_tx_info *ret)
 		.parent = active->parent,
 		.start_us = active->start_us,
 		.meter_start_wh = active->meter_start_wh,
+		.id_text = active->id_text,
+		.token_type = active->token_type,
 	};
 
 	memcpy(ret, &info, size < sizeof(info) ? size : sizeof(info));
@@ -535,6 +543,8 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
 	{ "connectorId", OCPPD_T_INTEGER },
 	{ "idTag", OCPPD_T_STRING },
+	{ "idTagType", OCPPD_T_STRING, .doc = "OCPP 2.0.1's word" },
+	{ "stationTransactionId", OCPPD_T_STRING, .doc = "its own id, where the protocol has one" },
 	{ "parentIdTag", OCPPD_T_STRING },
 	{ "reportedTransactionId", OCPPD_T_INTEGER, .doc = "of an orphan: the id its stop named" },
 	{ "authorizationStatus", OCPPD_T_STRING, .doc = "what the start was answered with" },
@@ -548,6 +558,7 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "stopReason", OCPPD_T_STRING },
 	{ "stopReasonReceived", OCPPD_T_STRING, .doc = "where the reason is none of OCPP's" },
 	{ "stopIdTag", OCPPD_T_STRING },
+	{ "stopIdTagType", OCPPD_T_STRING },
 	{ "energyWh", OCPPD_T_INTEGER, .doc = "never negative" },
 	{ "energyMethod", OCPPD_T_STRING, .doc = "meter, register or interval" },
 	{ "stopReceived", OCPPD_T_TIMESTAMP },

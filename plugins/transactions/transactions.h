@@ -42,13 +42,15 @@ struct active {
 	int64_t free_mono_us; /* since when its connector is seen to be Available; 0: it is not */
 	struct energy energy;
 	struct ocppd_place place;
-	uint32_t flags;      /* OCPPD_TX_* */
-	uint32_t hash;       /* of the account, folded */
-	bool is_pending;     /* not committed yet */
-	bool is_partial;     /* the table holds readings that `energy` does not know */
-	const char *parent;  /* behind the token, or NULL */
-	const char *account; /* whose limit it uses up: the token, or behind it */
-	char token[];        /* as presented */
+	uint32_t flags;         /* OCPPD_TX_* */
+	uint32_t hash;          /* of the account, folded */
+	bool is_pending;        /* not committed yet */
+	bool is_partial;        /* the table holds readings that `energy` does not know */
+	const char *parent;     /* behind the token, or NULL */
+	const char *account;    /* whose limit it uses up: the token, or behind it */
+	const char *id_text;    /* the station's own id, or NULL */
+	const char *token_type; /* or NULL */
+	char token[];           /* as presented */
 };
 
 struct active_slot { /* with every station */
@@ -87,6 +89,8 @@ struct active_key {
 	int64_t start_us;
 	int64_t meter_start_wh;
 	const char *account; /* NULL: the token */
+	const char *id_text;
+	const char *token_type;
 };
 
 int active_init(struct active_table *table);
@@ -96,6 +100,8 @@ struct active *active_add(struct active_table *table, struct active_slot *slot,
 			  const struct active_key *key, uint32_t flags);
 void active_remove(struct active_table *table, struct active_slot *slot, struct active *active);
 struct active *active_by_id(const struct active_slot *slot, int64_t id);
+/* By the station's own id. */
+struct active *active_by_text(const struct active_slot *slot, const char *id_text);
 /* The one with the same key, `except` left out of account; may be NULL. */
 struct active *active_same(const struct active_slot *slot, const struct active_key *key);
 /* Transactions that use up the limit of a tag on record. except may be NULL. */
@@ -153,8 +159,9 @@ struct transactions {
 };
 
 #define TX_ID_MAX 2147483647
-#define LATE_US (10 * INT64_C(60000000)) /* E06, G14: readings that far beside are still within */
-#define READINGS_MAX 1000                /* of one message; what is beyond is dropped, flagged */
+#define TX_ID_NOWHERE INT64_C(2147483648) /* stands for a text that no transaction has */
+#define LATE_US (10 * INT64_C(60000000))  /* E06, G14: readings that far beside are still within */
+#define READINGS_MAX 1000                 /* of one message; what is beyond is dropped, flagged */
 
 enum {
 	STATEMENT_RESERVE,
@@ -172,6 +179,7 @@ enum {
 	STATEMENT_UNMATCHED_IF,
 	STATEMENT_FIND,
 	STATEMENT_FIND_STOP,
+	STATEMENT_FIND_TEXT,
 	STATEMENT_OPEN,
 	STATEMENT_LIST,
 	STATEMENT_LIST_OPEN,
@@ -224,6 +232,9 @@ enum {
 	TX_RAW_START,
 	TX_RAW_STOP,
 	TX_ACCOUNT,
+	TX_ID_TEXT,
+	TX_TOKEN_TYPE,
+	TX_STOP_TOKEN_TYPE,
 	TX_COLUMNS,
 	/* SHOW and LIST_OPEN go on: the latest reading as READINGS has it, NULL without one. */
 	TX_LATEST = TX_COLUMNS,
@@ -231,7 +242,7 @@ enum {
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration tx_migrations[];
-#define TX_MIGRATIONS 3
+#define TX_MIGRATIONS 4
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */
@@ -258,6 +269,10 @@ int tx_rebooted(void *self, struct ocppd_host *host, struct ocppd_station *stati
 int tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 		   const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
 		   int64_t received_us, const char *raw_frame);
+
+/* copy.c: deep copies. 0 or OCPPD_ENOMEM. */
+int readings_dup(const struct ocppd_reading *readings, uint32_t count, struct ocppd_reading **ret);
+void readings_free(struct ocppd_reading *readings, uint32_t count); /* NULL is fine */
 
 /* settle.c */
 struct gathered {

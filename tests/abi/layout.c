@@ -587,7 +587,8 @@ AT(ocppd_tx_stop, raw_frame, 104);
 AT(ocppd_tx_stop, readings, 112);
 AT(ocppd_tx_stop, reading_count, 120);
 AT(ocppd_tx_stop, reserved, 124);
-LEAST(ocppd_tx_stop, 128);
+AT(ocppd_tx_stop, id_text, 128);
+LEAST(ocppd_tx_stop, 136);
 
 AT(ocppd_tx_readings, struct_size, 0);
 AT(ocppd_tx_readings, flags, 4);
@@ -600,7 +601,8 @@ AT(ocppd_tx_readings, raw_frame, 48);
 AT(ocppd_tx_readings, readings, 56);
 AT(ocppd_tx_readings, reading_count, 64);
 AT(ocppd_tx_readings, reserved, 68);
-LEAST(ocppd_tx_readings, 72);
+AT(ocppd_tx_readings, id_text, 72);
+LEAST(ocppd_tx_readings, 80);
 
 AT(ocppd_tx_result, struct_size, 0);
 AT(ocppd_tx_result, auth_status, 4);
@@ -618,7 +620,9 @@ AT(ocppd_tx_info, token, 32);
 AT(ocppd_tx_info, parent, 40);
 AT(ocppd_tx_info, start_us, 48);
 AT(ocppd_tx_info, meter_start_wh, 56);
-LEAST(ocppd_tx_info, 64);
+AT(ocppd_tx_info, id_text, 64);
+AT(ocppd_tx_info, token_type, 72);
+LEAST(ocppd_tx_info, 80);
 
 AT(ocppd_transactions_ops, struct_size, 0);
 AT(ocppd_transactions_ops, reserved, 4);

@@ -61,7 +61,7 @@ struct ocppd_tx_start {
 	const char *raw_time; /* the station's text; NULL: absent */
 	int64_t meter_start_wh;
 	int64_t reservation_id; /* 0: none */
-	const char *id_text;    /* the station's own id (OCPP 2.0.1), or NULL */
+	const char *id_text;    /* the station's own id (OCPP 2.0.1), unique there, or NULL */
 	const char *protocol;
 	const char *raw_frame; /* kept with findings, else NULL */
 	const char *account;   /* the tag on record whose limit it uses up; NULL: the token */
@@ -108,6 +108,8 @@ struct ocppd_tx_stop {
 	const struct ocppd_reading *readings;
 	uint32_t reading_count;
 	uint32_t reserved;
+	const char
+		*id_text; /* as in ocppd_tx_start; where it is set, transaction_id does not count */
 };
 
 struct ocppd_tx_readings {
@@ -122,6 +124,7 @@ struct ocppd_tx_readings {
 	const struct ocppd_reading *readings;
 	uint32_t reading_count;
 	uint32_t reserved;
+	const char *id_text; /* as in ocppd_tx_stop */
 };
 
 /* How it ended; borrowed until the callback returns. */
@@ -148,6 +151,8 @@ struct ocppd_tx_info {
 	const char *parent; /* or NULL */
 	int64_t start_us;
 	int64_t meter_start_wh;
+	const char *id_text;    /* the station's own id, or NULL */
+	const char *token_type; /* or NULL */
 };
 /* Another value than 0 ends the walk and is returned. */
 typedef int ocppd_tx_info_fn(const struct ocppd_tx_info *info, void *arg);
