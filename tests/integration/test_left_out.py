@@ -41,7 +41,8 @@ MODULES = {
         {"UpdateFirmware": ({"location": URL, "retrieveDate": SOON}, {}),
          "GetDiagnostics": ({"location": URL}, {})},
         {"FirmwareStatusNotification": {"status": "Idle"},
-         "DiagnosticsStatusNotification": {"status": "Idle"}}, ["/v1/firmware"]),
+         "DiagnosticsStatusNotification": {"status": "Idle"}},
+        ["/v1/firmware/updates", "/v1/firmware/diagnostics", "/v1/firmware/rollouts"]),
     "ocpp16_security": (
         {"ExtendedTriggerMessage": ({"requestedMessage": "Heartbeat"}, {"status": "Rejected"}),
          "GetInstalledCertificateIds": ({"certificateType": "CentralSystemRootCertificate"},
