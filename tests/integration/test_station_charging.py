@@ -88,6 +88,33 @@ def test_profiles_bound_the_power_that_is_drawn():
     run(play())
 
 
+def test_samples_are_those_that_are_configured():
+    async def play():
+        async with bed("--idle", *FAST) as (csms, _):
+            async def configure(value):
+                return (await csms.call("ChangeConfiguration", {
+                    "key": "MeterValuesSampledData", "value": value}))["status"]
+
+            async def until_samples(wanted):
+                while True:
+                    sample = await csms.next("MeterValues")
+                    values = sample["meterValue"][0]["sampledValue"]
+                    if {v["measurand"]: float(v["value"]) for v in values} == wanted:
+                        return
+            assert await configure("Energy.Active.Import.Register,SoC") == "Rejected"
+            assert await configure("Current.Import, Voltage") == "Accepted"
+            await start(csms)
+            # 7400 W on three phases; then what the profile says of each, on one.
+            await until_samples({"Current.Import": 10.7, "Voltage": 230})
+            single = profile(1, 6, unit="A")
+            single["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = 1
+            assert await install(csms, 1, single) == "Accepted"
+            await until_samples({"Current.Import": 6, "Voltage": 230})
+            assert await configure("Power.Active.Import") == "Accepted"
+            await until_samples({"Power.Active.Import": 6 * 230})
+    run(play())
+
+
 def test_connectors_share_what_the_station_has():
     async def play():
         async with bed("--idle", *FAST) as (csms, _):

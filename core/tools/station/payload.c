@@ -15,6 +15,13 @@
 #include <json-c/json.h>
 #include <ocppd/time.h>
 
+const struct measurand payload_measurands[MEASURE_COUNT] = {
+	[MEASURE_ENERGY] = { "Energy.Active.Import.Register", "Wh", MEASURE_ENERGY, 0 },
+	[MEASURE_POWER] = { "Power.Active.Import", "W", MEASURE_POWER, 0 },
+	[MEASURE_CURRENT] = { "Current.Import", "A", MEASURE_CURRENT, 1 },
+	[MEASURE_VOLTAGE] = { "Voltage", "V", MEASURE_VOLTAGE, 0 },
+};
+
 int64_t
 payload_now_us(void)
 {
@@ -109,24 +116,40 @@ payload_start(const struct station *station, const struct connector *connector, 
 }
 
 static struct json_object *
-sampled(const char *measurand, const char *unit, const char *context, double value)
+sampled(const struct measurand *what, const char *context, double value)
 {
 	struct json_object *object = json_object_new_object();
 	char text[32];
 
 	if (!object)
 		return NULL;
-	(void)snprintf(text, sizeof(text), "%.0f", value);
+	(void)snprintf(text, sizeof(text), "%.*f", what->decimals, value);
 	add_str(object, "value", text);
 	add_str(object, "context", context);
-	add_str(object, "measurand", measurand);
-	add_str(object, "unit", unit);
+	add_str(object, "measurand", what->name);
+	add_str(object, "unit", what->unit);
 	return object;
 }
 
-/* One MeterValue; power_w < 0: the register only. */
+static double
+measure(const struct connector *connector, const struct draw *draw, const struct measurand *what)
+{
+	switch (what->kind) {
+	case MEASURE_ENERGY:
+		break;
+	case MEASURE_POWER:
+		return draw->power_w;
+	case MEASURE_CURRENT:
+		return draw->current_a;
+	case MEASURE_VOLTAGE:
+		return SMART_VOLTAGE_V;
+	}
+	return connector->energy_wh;
+}
+
+/* A MeterValue without its samples, which go to the list. */
 static struct json_object *
-meter_value(int64_t time_us, double energy_wh, double power_w, const char *context)
+meter_value(int64_t time_us, struct json_object **ret_list)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -137,14 +160,23 @@ meter_value(int64_t time_us, double energy_wh, double power_w, const char *conte
 		return NULL;
 	}
 	add_time(object, "timestamp", time_us);
-	json_object_array_add(list,
-			      sampled("Energy.Active.Import.Register", "Wh", context, energy_wh));
-	if (power_w >= 0) {
-		json_object_array_add(list, sampled("Power.Active.Import", "W", context, power_w));
-		json_object_array_add(list, sampled("Current.Import", "A", context, power_w / 230));
-	}
 	json_object_object_add(object, "sampledValue", list);
+	*ret_list = list;
 	return object;
+}
+
+/* The register alone. */
+static void
+add_register(struct json_object *values, int64_t time_us, double energy_wh, const char *context)
+{
+	struct json_object *list = NULL;
+	struct json_object *value = meter_value(time_us, &list);
+
+	if (!value)
+		return;
+	json_object_array_add(list,
+			      sampled(&payload_measurands[MEASURE_ENERGY], context, energy_wh));
+	json_object_array_add(values, value);
 }
 
 struct json_object *
@@ -152,22 +184,34 @@ payload_meter(const struct station *station, const struct connector *connector, 
 	      const char *context)
 {
 	struct json_object *object = json_object_new_object();
-	struct json_object *list = json_object_new_array();
-	double power_w = 0;
+	struct json_object *values = json_object_new_array();
+	struct json_object *list = NULL;
+	struct json_object *value = meter_value(payload_now_us(), &list);
+	struct draw draw = { 0 };
 
-	if (!object || !list) {
+	if (!object || !values || !value) {
 		json_object_put(object);
-		json_object_put(list);
+		json_object_put(values);
+		json_object_put(value);
 		return NULL;
 	}
 	if (connector->has_transaction)
-		power_w = smart_power_w(station, number, (double)connector->wanted_w);
+		smart_draw(station, number, (double)connector->wanted_w, &draw);
 	add_int(object, "connectorId", number);
 	if (connector->has_transaction)
 		add_int(object, "transactionId", connector->transaction);
-	json_object_array_add(
-		list, meter_value(payload_now_us(), connector->energy_wh, power_w, context));
-	json_object_object_add(object, "meterValue", list);
+	for (size_t i = 0; i < MEASURE_COUNT; i++) {
+		const struct measurand *what = &payload_measurands[i];
+
+		if (feature_key_has(station, "MeterValuesSampledData", what->name))
+			json_object_array_add(
+				list, sampled(what, context, measure(connector, &draw, what)));
+	}
+	if (json_object_array_length(list) == 0) /* a MeterValue has one at least */
+		json_object_array_add(list, sampled(&payload_measurands[MEASURE_ENERGY], context,
+						    connector->energy_wh));
+	json_object_array_add(values, value);
+	json_object_object_add(object, "meterValue", values);
 	return object;
 }
 
@@ -190,10 +234,8 @@ payload_stop(const struct station *station, const struct connector *connector, c
 	list = has_data ? json_object_new_array() : NULL;
 	if (!list)
 		return object;
-	json_object_array_add(list, meter_value(connector->start_us, connector->start_wh, -1,
-						"Transaction.Begin"));
-	json_object_array_add(list,
-			      meter_value(now_us, connector->energy_wh, -1, "Transaction.End"));
+	add_register(list, connector->start_us, connector->start_wh, "Transaction.Begin");
+	add_register(list, now_us, connector->energy_wh, "Transaction.End");
 	json_object_object_add(object, "transactionData", list);
 	return object;
 }

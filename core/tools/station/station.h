@@ -292,6 +292,25 @@ const struct step *actor_step(const struct actor *actor); /* NULL: not walking *
 struct json_object *actor_var(void *actor, const char *name);
 
 /* payload.c: what a station says. All return a tree or NULL. */
+enum measurand_kind {
+	MEASURE_ENERGY,
+	MEASURE_POWER,
+	MEASURE_CURRENT,
+	MEASURE_VOLTAGE,
+};
+
+#define MEASURE_COUNT (MEASURE_VOLTAGE + 1)
+
+/* What a meter of the station can tell, of those in MeterValuesSampledData. */
+struct measurand {
+	const char *name;
+	const char *unit;
+	enum measurand_kind kind;
+	int decimals;
+};
+
+extern const struct measurand payload_measurands[MEASURE_COUNT];
+
 struct json_object *payload_boot(const struct station *station);
 struct json_object *payload_status(const struct station *station, uint32_t connector,
 				   const char *status, const char *error, const char *info);

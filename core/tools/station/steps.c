@@ -303,10 +303,11 @@ static void
 sample(struct actor *actor, struct connector *connector, uint32_t number, int64_t interval_ms)
 {
 	struct station *station = actor->station;
-	double power_w = smart_power_w(station, number, (double)connector->wanted_w);
+	struct draw draw;
 
-	connector->energy_wh += power_w * (double)interval_ms / 3600000.0;
-	follow_power(station, number, power_w);
+	smart_draw(station, number, (double)connector->wanted_w, &draw);
+	connector->energy_wh += draw.power_w * (double)interval_ms / 3600000.0;
+	follow_power(station, number, draw.power_w);
 	station_call_session(station, wait_for(actor), connector, "MeterValues",
 			     payload_meter(station, connector, number, "Sample.Periodic"));
 }

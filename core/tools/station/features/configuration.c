@@ -126,6 +126,26 @@ on_get_configuration(struct request *request)
 	return reply;
 }
 
+/* Whether a meter of the station can tell all that is listed. */
+static bool
+are_measurands(const char *list)
+{
+	for (const char *p = list + strspn(list, ", "); *p; p += strspn(p, ", ")) {
+		size_t len = strcspn(p, ", ");
+		bool is_known = false;
+
+		for (size_t i = 0; i < MEASURE_COUNT; i++) {
+			const char *name = payload_measurands[i].name;
+
+			is_known = is_known || (strlen(name) == len && memcmp(name, p, len) == 0);
+		}
+		if (!is_known)
+			return false;
+		p += len;
+	}
+	return true;
+}
+
 static const char *
 judge_change(const struct key *key, const char *value)
 {
@@ -138,6 +158,8 @@ judge_change(const struct key *key, const char *value)
 	if ((key->flags & KEY_NUMBER) && parse_i64(value, 0, INT32_MAX, &number) < 0)
 		return "Rejected";
 	if ((key->flags & KEY_BOOLEAN) && !str_ci_eq(value, "true") && !str_ci_eq(value, "false"))
+		return "Rejected";
+	if ((key->flags & KEY_MEASURANDS) && !are_measurands(value))
 		return "Rejected";
 	return key->flags & KEY_REBOOT ? "RebootRequired" : "Accepted";
 }

@@ -98,8 +98,15 @@ bool smart_read_tx(struct station *station, uint32_t number, struct json_object 
 		   struct profile **ret_profile);
 void smart_begin(struct station *station, uint32_t number); /* a transaction has its id */
 void smart_end(struct station *station, uint32_t number);
+#define SMART_VOLTAGE_V 230
+
 /* What is drawn at a connector where so much is wanted. */
-double smart_power_w(const struct station *station, uint32_t number, double wanted_w);
+struct draw {
+	double power_w;
+	double current_a; /* of each phase in use */
+};
+void smart_draw(const struct station *station, uint32_t number, double wanted_w,
+		struct draw *ret_draw);
 void smart_fini(struct station *station);
 
 /* session.c */

@@ -15,6 +15,7 @@
 #define KEY_NUMBER 0x2u
 #define KEY_BOOLEAN 0x4u
 #define KEY_REBOOT 0x8u
+#define KEY_MEASURANDS 0x10u
 
 #define KEYS_MAX 200
 #define KEY_NAME_MAX 50

@@ -18,7 +18,6 @@
 #include <ocppd/json.h>
 #include <ocppd/time.h>
 
-#define VOLTAGE_V 230
 #define LOCAL_A 320 /* tenths: what a connector can carry */
 #define CONNECTORS_MAX 16
 #define PERIODS_MAX 1000
@@ -190,11 +189,13 @@ tell_power(struct station *station)
 {
 	for (uint32_t i = 1; i <= station->connector_count; i++) {
 		const struct connector *connector = &station->connectors[i];
+		struct draw draw;
 
-		if (connector->has_transaction)
-			station_note(station, OUTPUT_STEP, "power.changed", NULL,
-				     "connector %u draws %.0f W now", i,
-				     smart_power_w(station, i, (double)connector->wanted_w));
+		if (!connector->has_transaction)
+			continue;
+		smart_draw(station, i, (double)connector->wanted_w, &draw);
+		station_note(station, OUTPUT_STEP, "power.changed", NULL,
+			     "connector %u draws %.0f W now", i, draw.power_w);
 	}
 }
 
@@ -272,33 +273,34 @@ fill_query(const struct station *station, struct composite_query *query,
 	query->charging = charging;
 	query->charging_count = count;
 	query->connectors = station->connector_count;
-	query->voltage_v = VOLTAGE_V;
+	query->voltage_v = SMART_VOLTAGE_V;
 	query->local_a = LOCAL_A;
 }
 
-double
-smart_power_w(const struct station *station, uint32_t number, double wanted_w)
+void
+smart_draw(const struct station *station, uint32_t number, double wanted_w, struct draw *ret_draw)
 {
 	struct charging charging[CONNECTORS_MAX];
 	struct composite_query query = { .connector = number, .unit = RATE_W };
-	struct composite_limit own;
-	struct composite_limit whole;
-	double limit_w;
+	struct composite_limit own = { .is_limited = false };
+	struct composite_limit whole = { .is_limited = false };
+	double limit_w = wanted_w;
 
-	if (number == 0 || station->profile_count == 0)
-		return wanted_w;
 	fill_query(station, &query, charging);
-	composite_at(&query, now_s(), &own);
-	query.connector = 0;
-	composite_at(&query, now_s(), &whole);
-	if (!own.is_limited)
-		return wanted_w;
-	limit_w = (double)own.limit / 10;
+	if (number > 0 && station->profile_count > 0) {
+		composite_at(&query, now_s(), &own);
+		query.connector = 0;
+		composite_at(&query, now_s(), &whole);
+	}
+	if (own.is_limited)
+		limit_w = (double)own.limit / 10;
 	/* What the station has is shared evenly by those that charge. */
 	if (whole.is_limited && query.charging_count > 1 &&
 	    limit_w > (double)whole.limit / 10 / query.charging_count)
 		limit_w = (double)whole.limit / 10 / query.charging_count;
-	return wanted_w < limit_w ? wanted_w : limit_w;
+	ret_draw->power_w = wanted_w < limit_w ? wanted_w : limit_w;
+	ret_draw->current_a = ret_draw->power_w / SMART_VOLTAGE_V /
+			      (double)(own.is_limited ? own.phases : PHASES_DEFAULT);
 }
 
 static struct json_object *
