@@ -169,9 +169,10 @@ class StationProcess:
 
 
 @contextlib.asynccontextmanager
-async def bed(*args, status=None, ready=True):
+async def bed(*args, status=None, ready=True, answers=None):
     """A CSMS and a station that stays; ready: it has booted and reported its connectors."""
     async with Csms.serve() as csms:
+        csms.answers.update(answers or {})
         url = f"ws://127.0.0.1:{csms.port}/ocpp"
         async with StationProcess.run(url, *args, status=status) as station:
             if ready:

@@ -269,9 +269,9 @@ def test_an_offline_session_that_the_csms_refuses_is_stopped(tmp_path):
     """
 
     async def play():
-        async with bed("--scenario", scenario(tmp_path, text), ready=False) as (csms, _):
-            csms.answers["StartTransaction"] = lambda _: {
-                "transactionId": 55, "idTagInfo": {"status": "Blocked"}}
+        refusal = {"transactionId": 55, "idTagInfo": {"status": "Blocked"}}
+        async with bed("--scenario", scenario(tmp_path, text), ready=False,
+                       answers={"StartTransaction": lambda _: refusal}) as (csms, _):
             stopped = await csms.next("StopTransaction")
             assert (stopped["transactionId"], stopped["reason"]) == (55, "DeAuthorized")
     run(play())

@@ -186,12 +186,12 @@ def test_a_boot_is_triggered_while_pending(tmp_path):
                     encoding="utf-8")
 
     async def play():
-        async with bed("--scenario", str(path), ready=False) as (csms, _):
-            pending = dict(csms.answers)
-            csms.answers["BootNotification"] = lambda _: {
-                "status": "Pending", "currentTime": now(), "interval": 300}
+        def registration(status):
+            return lambda _: {"status": status, "currentTime": now(), "interval": 300}
+        async with bed("--scenario", str(path), ready=False,
+                       answers={"BootNotification": registration("Pending")}) as (csms, _):
             await csms.next("BootNotification")
-            csms.answers = pending
+            csms.answers["BootNotification"] = registration("Accepted")
             assert (await csms.call("TriggerMessage", {
                 "requestedMessage": "BootNotification"}))["status"] == "Accepted"
             await csms.next("BootNotification")
@@ -226,7 +226,7 @@ def test_a_reservation_ends_by_the_transaction_that_uses_it():
 def test_a_reservation_expires_moves_and_is_cancelled():
     async def play():
         async with bed("--idle") as (csms, _):
-            assert (await csms.call("ReserveNow", reservation(seconds=0.5)))["status"] == "Accepted"
+            assert (await csms.call("ReserveNow", reservation(seconds=2)))["status"] == "Accepted"
             await statuses(csms, "Reserved", "Available")
             assert (await csms.call("ReserveNow", reservation(3)))["status"] == "Accepted"
             await statuses(csms, "Reserved")

@@ -6,6 +6,8 @@
  */
 #include "console.h"
 
+#include "features/feature.h"
+
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -41,13 +43,25 @@ say(struct console *console, enum output_kind kind, const char *text)
 	output_print(&console->station->fleet->out, &line, "%s", text);
 }
 
+/* Nobody can charge at a station that is switched off. */
+static void
+leave(struct station *station)
+{
+	for (uint32_t i = 1; i <= station->connector_count; i++) {
+		actor_stop(&station->connectors[i].actor);
+		if (station->connectors[i].has_transaction)
+			session_stop(station, i, "PowerLoss");
+	}
+	station_end(station, VERDICT_PASSED);
+}
+
 static void
 play(struct console *console)
 {
 	if (console->at < console->count && !console->station->console.scenario)
 		actor_start(&console->station->console, console->lines[console->at], 0);
 	else if (console->wants_end && console->at >= console->count)
-		station_end(console->station, VERDICT_PASSED);
+		leave(console->station);
 }
 
 void

@@ -15,6 +15,8 @@
 #include <json-c/json.h>
 #include <ocppd/json.h>
 
+#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
 static const struct {
 	feature_answer_fn *answer;
 	feature_follow_fn *follow; /* NULL: nothing does */
@@ -80,8 +82,7 @@ feature_connector(const struct request *request, int64_t least)
 static void
 send_array(struct station *station, struct json_object *frame)
 {
-	const char *text = json_object_to_json_string_ext(
-		frame, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_object_to_json_string_ext(frame, JSON_FLAGS);
 
 	if (text) {
 		station_note(station, OUTPUT_FRAME, "frame.sent", NULL, "> %s", text);
@@ -146,6 +147,14 @@ is_good(const char *status)
 	return !status || has_word(good, status);
 }
 
+static const char *
+compact(struct json_object *payload)
+{
+	const char *text = json_object_to_json_string_ext(payload, JSON_FLAGS);
+
+	return text ? text : "answered";
+}
+
 static void
 answer_known(struct station *station, const struct question *question, enum action_id action)
 {
@@ -176,9 +185,8 @@ answer_known(struct station *station, const struct question *question, enum acti
 		has_changed = true;
 	}
 	station_note(station, OUTPUT_STEP, "call.received", question->action,
-		     "from the CSMS: %s%s%s%s", status ? status : "answered",
-		     has_changed ? ", as told" : "", is_idle ? ", and nothing follows" : "",
-		     request.problem && !has_changed ? ", see above" : "");
+		     "from the CSMS: %.200s%s%s", status ? status : compact(reply),
+		     has_changed ? ", as told" : "", is_idle ? ", and nothing follows" : "");
 	/* The frame is written before the reply is freed: status may be part of it. */
 	has_changed = has_changed || !is_good(status);
 	send_result(station, question->id, reply);

@@ -126,10 +126,8 @@ on_remote_start(struct request *request)
 	    !session_is_free(station, (uint32_t)number) ||
 	    !reservation_permits(station, (uint32_t)number, tag))
 		return feature_status("Rejected");
-	if (json && !smart_read_tx(station, (uint32_t)number, json, &profile)) {
-		request->problem = "its chargingProfile cannot be used";
+	if (json && !smart_read_tx(station, (uint32_t)number, json, &profile))
 		return feature_status("Rejected");
-	}
 	free(profile);
 	request->number = (uint32_t)number;
 	return feature_status("Accepted");
