@@ -103,6 +103,29 @@ def test_configuration_is_read_and_changed():
     run(play())
 
 
+def test_a_remote_start_whose_tag_is_refused_ends():
+    async def play():
+        refused = {"idTagInfo": {"status": "Blocked"}}
+        async with bed("--idle", answers={"Authorize": lambda _: refused}) as (csms, _):
+            assert (await csms.call("RemoteStartTransaction", {
+                "idTag": "T", "connectorId": 1}))["status"] == "Accepted"
+            await csms.next("Authorize", idTag="T")
+            await statuses(csms, "Available")
+            assert not csms.sent("StartTransaction")
+    run(play())
+
+
+def test_the_interval_of_the_boot_is_the_key():
+    async def play():
+        registration = {"status": "Accepted", "currentTime": now(), "interval": 77}
+        async with bed("--idle", "--interval", "4s",
+                       answers={"BootNotification": lambda _: registration}) as (csms, _):
+            asked = await csms.call("GetConfiguration", {
+                "key": ["HeartbeatInterval", "MeterValueSampleInterval"]})
+            assert [key["value"] for key in asked["configurationKey"]] == ["77", "4"]
+    run(play())
+
+
 def test_a_key_told_to_need_a_reboot_is_kept():
     async def play():
         async with bed("--idle", "-o", "ChangeConfiguration=RebootRequired*1") as (csms, _):

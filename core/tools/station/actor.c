@@ -8,6 +8,7 @@
 #include "actor.h"
 
 #include "expect.h"
+#include "features/feature.h"
 
 #include "base/text.h"
 
@@ -315,16 +316,16 @@ check_tag(struct actor *actor, const struct step *step, const struct call *call,
 	bool is_asked =
 		str_eq(call->action, "Authorize") || str_eq(call->action, "StartTransaction");
 	const char *status = actor_member(payload, "idTagInfo.status");
+	struct station *station = actor->station;
 
 	if (!is_asked || step->params[PARAM_EXPECT] || step->kind == STEP_CALL ||
 	    str_eq(status, "Accepted"))
 		return true;
-	if (actor == &actor->station->connectors[actor->connector].actor) {
-		station_note(actor->station, OUTPUT_NOTE, "tag.refused", call->action, "%s",
-			     status);
-		station_call(
-			actor->station, NULL, "StatusNotification",
-			payload_status(actor->station, actor->connector, "Available", NULL, NULL));
+	if (actor == &station->connectors[actor->connector].actor) {
+		station_note(station, OUTPUT_NOTE, "tag.refused", call->action, "%s", status);
+		/* A transaction that began is stopped already. */
+		if (step->kind == STEP_AUTHORIZE)
+			session_give_up(station, actor->connector);
 		actor_stop(actor);
 		return false;
 	}

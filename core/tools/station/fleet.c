@@ -143,12 +143,15 @@ static int
 set_keys(struct fleet *fleet)
 {
 	const struct options *options = fleet->options;
-	char number[16];
+	char number[24];
 	int r = keys_init_defaults(&fleet->keys);
 
 	(void)snprintf(number, sizeof(number), "%u", options->connectors);
 	if (r == 0)
 		r = keys_set(&fleet->keys, "NumberOfConnectors", number, KEY_READONLY);
+	(void)snprintf(number, sizeof(number), "%lld", (long long)(options->interval_ms / 1000));
+	if (r == 0)
+		r = keys_set(&fleet->keys, "MeterValueSampleInterval", number, KEY_NUMBER);
 	for (uint32_t i = 0; i < options->key_count && r == 0; i++) {
 		const struct key_option *own = &options->keys[i];
 		const struct key *known = keys_find(&fleet->keys, own->name);

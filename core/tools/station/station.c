@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * One simulated station: its connection, its CALLs (one outstanding, the rest waiting) and the
- * frames that come in. What is done when is the business of actor.c, what is answered of reply.c.
+ * One simulated station: its connection and the frames that come in. What is done when is the
+ * business of actor.c, what is asked of calls.c, what is answered of reply.c.
  */
 #include "features/feature.h"
-
-#include "confirm.h"
 
 #include "base/text.h"
 
@@ -20,18 +18,21 @@
 
 #define RECONNECT_FIRST_MS 1000
 #define RECONNECT_MOST_MS 60000
-#define JSON_FLAGS (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
-
-static void pump(struct station *station);
 
 /* Whether lines about every step are wanted: of many stations nobody reads them. */
-static bool
-is_shown(const struct station *station, enum output_kind kind)
+bool
+station_is_shown(const struct station *station, enum output_kind kind)
 {
 	const struct fleet *fleet = station->fleet;
 
 	return kind == OUTPUT_FAILURE || fleet->count <= 16 || fleet->out.is_verbose ||
 	       fleet->out.is_json;
+}
+
+bool
+station_is_offline(const struct station *station)
+{
+	return station->state == STATION_OFFLINE && !station->wants_online;
 }
 
 static void
@@ -40,7 +41,7 @@ print_line(struct station *station, const struct output_line *line, const char *
 {
 	char *text = NULL;
 
-	if (!is_shown(station, line->kind) || vasprintf(&text, format, args) < 0)
+	if (!station_is_shown(station, line->kind) || vasprintf(&text, format, args) < 0)
 		return;
 	output_print(&station->fleet->out, line, "%s", text);
 	free(text);
@@ -72,160 +73,6 @@ station_fail(struct station *station, const char *action, const char *format, ..
 }
 
 static void
-call_free(struct call *call)
-{
-	if (!call)
-		return;
-	json_object_put(call->payload);
-	free(call);
-}
-
-static int
-send_frame(struct station *station, struct json_object *frame)
-{
-	const char *text = json_object_to_json_string_ext(frame, JSON_FLAGS);
-
-	if (!text)
-		return OCPPD_ENOMEM;
-	station_note(station, OUTPUT_FRAME, "frame.sent", NULL, "> %s", text);
-	return link_send(&station->link, text, strlen(text), false);
-}
-
-static void
-on_call_timeout(uv_timer_t *timer)
-{
-	struct station *station = timer->data;
-	struct call *call = station->outstanding;
-	struct actor *actor;
-
-	if (!call)
-		return;
-	station->outstanding = NULL;
-	actor = call->actor;
-	station_fail(station, call->action, "no answer within %lld ms",
-		     (long long)call->timeout_ms);
-	call_free(call);
-	if (actor)
-		actor_lost(actor, NULL);
-	pump(station);
-	station_settle(station);
-}
-
-/* The next CALL to send, out of the queue; NULL: none may go. */
-static struct call *
-take_call(struct station *station)
-{
-	struct call **at = &station->queue;
-	struct call *call;
-
-	if (station->outstanding || station->state != STATION_ONLINE)
-		return NULL;
-	while (*at && station->is_held && !str_eq((*at)->action, "BootNotification"))
-		at = &(*at)->next;
-	call = *at;
-	if (!call)
-		return NULL;
-	*at = call->next;
-	call->next = NULL;
-	station->call_count--;
-	return call;
-}
-
-static void
-pump(struct station *station)
-{
-	struct call *call = take_call(station);
-	struct json_object *frame;
-
-	if (!call)
-		return;
-	frame = json_object_new_array();
-	if (!frame) {
-		call_free(call);
-		return;
-	}
-	json_object_array_add(frame, json_object_new_int(2));
-	json_object_array_add(frame, json_object_new_string(call->id));
-	json_object_array_add(frame, json_object_new_string(call->action));
-	json_object_array_add(frame, json_object_get(call->payload));
-	(void)send_frame(station, frame);
-	json_object_put(frame);
-	call->sent_mono_us = output_mono_us();
-	station->outstanding = call;
-	uv_timer_start(&station->call_timer, on_call_timeout, (uint64_t)call->timeout_ms, 0);
-}
-
-bool
-station_is_offline(const struct station *station)
-{
-	return station->state == STATION_OFFLINE && !station->wants_online;
-}
-
-/* A CALL that waits for nothing but its turn. */
-static struct call *
-call_new(struct station *station, struct actor *actor, const char *action)
-{
-	const struct step *step = actor ? actor_step(actor) : NULL;
-	const struct node *timeout = step ? step->params[PARAM_TIMEOUT] : NULL;
-	struct call *call = calloc(1, sizeof(*call));
-
-	if (!call)
-		return NULL;
-	call->actor = actor;
-	call->step = step;
-	call->timeout_ms = station->fleet->options->timeout_ms;
-	if (timeout)
-		(void)duration_parse(timeout->text, &call->timeout_ms);
-	(void)str_copy(call->action, sizeof(call->action), action);
-	(void)snprintf(call->id, sizeof(call->id), "%08x-%u-%u", station->fleet->seed,
-		       station->index, ++station->serial);
-	return call;
-}
-
-void
-station_call_session(struct station *station, struct actor *actor,
-		     const struct connector *connector, const char *action,
-		     struct json_object *payload)
-{
-	struct call *call = payload ? call_new(station, actor, action) : NULL;
-	struct call **at = &station->queue;
-
-	if (!call || station->call_count >= STATION_MAX_CALLS) {
-		json_object_put(payload);
-		free(call);
-		station_fail(station, action, "cannot be sent: %s",
-			     call ? "too many CALLs wait" : "out of memory");
-		if (actor)
-			actor_lost(actor, NULL);
-		return;
-	}
-	call->payload = payload;
-	call->session = connector ? connector->session : 0;
-	call->is_offline = station_is_offline(station);
-	while (*at)
-		at = &(*at)->next;
-	*at = call;
-	station->call_count++;
-	pump(station);
-}
-
-void
-station_call(struct station *station, struct actor *actor, const char *action,
-	     struct json_object *payload)
-{
-	station_call_session(station, actor, NULL, action, payload);
-}
-
-void
-station_report(struct station *station, uint32_t number, const char *status)
-{
-	(void)str_copy(station->connectors[number].status,
-		       sizeof(station->connectors[number].status), status);
-	station_call(station, NULL, "StatusNotification",
-		     payload_status(station, number, status, NULL, NULL));
-}
-
-static void
 on_heartbeat(uv_timer_t *timer)
 {
 	struct station *station = timer->data;
@@ -248,83 +95,27 @@ station_set_heartbeat(struct station *station, int64_t interval_s)
 	uv_timer_start(&station->heartbeat_timer, on_heartbeat, (uint64_t)ms, (uint64_t)ms);
 }
 
+/* What the CSMS wants at boot is what the key says afterwards. */
+static void
+keep_interval(struct station *station, int64_t interval_s)
+{
+	const struct key *key = feature_key(station, "HeartbeatInterval");
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%lld", (long long)interval_s);
+	if (key && interval_s > 0 && !str_eq(key->value, text))
+		(void)keys_set(&station->keys, key->name, text, key->flags);
+}
+
 void
 station_boot_accepted(struct station *station, int64_t interval_s)
 {
 	station->is_accepted = true;
 	station->is_held = false;
+	keep_interval(station, interval_s);
 	station_set_heartbeat(station, interval_s);
 	firmware_booted(station);
-	pump(station);
-}
-
-/* Checks what came against the action; says so, and whether it may be used. */
-static bool
-verify_answer(struct station *station, const struct call *call, struct json_object *payload)
-{
-	struct buf problem = { 0 };
-	bool is_right = confirm_check(call->action, payload, &problem);
-
-	if (!is_right)
-		station_fail(station, call->action, "%s",
-			     problem.data ? problem.data : "out of memory");
-	buf_fini(&problem);
-	return is_right;
-}
-
-static void
-print_answer(struct station *station, const struct call *call, struct json_object *payload,
-	     int64_t took_us)
-{
-	const struct output_line line = { OUTPUT_STEP, station->id, "call.answered", call->action,
-					  took_us };
-	struct buf text = { 0 };
-
-	if (!is_shown(station, OUTPUT_STEP) || station->fleet->out.is_quiet)
-		return;
-	payload_describe(call, payload, &text);
-	if (text.data)
-		output_print(&station->fleet->out, &line, "%s", text.data);
-	buf_fini(&text);
-}
-
-/* What an answer changes, whoever asked. */
-static void
-learn(struct station *station, const struct call *call, struct json_object *payload)
-{
-	struct json_object *info = ocppd_json_get(payload, "idTagInfo");
-
-	if (info)
-		local_list_learn(station, ocppd_json_get_str(call->payload, "idTag"), info);
-	if (call->session != 0 && str_eq(call->action, "StartTransaction"))
-		session_known(station, call, payload);
-}
-
-static void
-on_result(struct station *station, struct json_object *payload, const char *error,
-	  const char *description)
-{
-	struct call *call = station->outstanding;
-	int64_t took_us = output_mono_us() - call->sent_mono_us;
-	bool is_expected = call->step && call->step->params[PARAM_ERROR];
-
-	station->outstanding = NULL;
-	uv_timer_stop(&station->call_timer);
-	station->fleet->answers++;
-	if (!error && verify_answer(station, call, payload)) {
-		print_answer(station, call, payload, took_us);
-		learn(station, call, payload);
-	}
-	if (error && is_expected)
-		station_note(station, OUTPUT_STEP, "call.refused", call->action, "%s: %s", error,
-			     description);
-	else if (error)
-		station_fail(station, call->action, "CALLERROR %s: %s", error, description);
-	if (call->actor)
-		actor_answered(call->actor, call, payload, error);
-	call_free(call);
-	pump(station);
-	station_settle(station);
+	calls_pump(station);
 }
 
 /* A CALLRESULT or CALLERROR: whose is it? */
@@ -341,7 +132,7 @@ on_answer(struct station *station, const char *id, struct json_object *payload, 
 			link_drop(&station->link);
 			return;
 		}
-		on_result(station, payload, error, description);
+		calls_answered(station, payload, error, description);
 		return;
 	}
 	if (actor_raw_answered(&station->main, id, payload, error) ||
@@ -521,7 +312,7 @@ on_open(void *arg, const char *subprotocol)
 			     "the server chose subprotocol %s, which was not offered", subprotocol);
 	wake_waiting(&station->main);
 	wake_waiting(&station->console);
-	pump(station);
+	calls_pump(station);
 	station_settle(station);
 }
 
@@ -549,21 +340,6 @@ on_refused(void *arg, int status, const char *text)
 	reconnect_later(station);
 }
 
-/* The outstanding CALL goes first again: a station repeats what was not answered. */
-static void
-put_back(struct station *station)
-{
-	struct call *call = station->outstanding;
-
-	uv_timer_stop(&station->call_timer);
-	if (!call)
-		return;
-	station->outstanding = NULL;
-	call->next = station->queue;
-	station->queue = call;
-	station->call_count++;
-}
-
 static void
 on_closed(void *arg, uint16_t code)
 {
@@ -573,7 +349,7 @@ on_closed(void *arg, uint16_t code)
 
 	station->state = STATION_OFFLINE;
 	station->fleet->online--;
-	put_back(station);
+	calls_put_back(station);
 	if (is_reset) {
 		station->reset_reason = NULL;
 		station->is_accepted = false;
@@ -608,21 +384,6 @@ const struct link_ops station_link_ops = {
 	.on_closed = on_closed,
 };
 
-static void
-drop_calls(struct station *station)
-{
-	while (station->queue) {
-		struct call *call = station->queue;
-
-		station->queue = call->next;
-		call_free(call);
-	}
-	call_free(station->outstanding);
-	station->outstanding = NULL;
-	station->call_count = 0;
-	uv_timer_stop(&station->call_timer);
-}
-
 /* Moves on what waits for the queue to empty: a reset, the end. */
 void
 station_settle(struct station *station)
@@ -647,7 +408,7 @@ station_settle(struct station *station)
 	if (station->state == STATION_CONNECTING)
 		return;
 	station->is_done = true;
-	drop_calls(station);
+	calls_drop(station);
 	uv_timer_stop(&station->connect_timer);
 	fleet_done(station);
 }
@@ -679,7 +440,7 @@ station_abandon(struct station *station)
 	const struct step *step = actor_step(&station->main);
 	bool is_over = !station->main.scenario || (step && step->kind == STEP_IDLE);
 
-	drop_calls(station);
+	calls_drop(station);
 	if (!station->is_ending)
 		station_end(station, is_over ? VERDICT_PASSED : VERDICT_FAILED);
 	else
@@ -756,7 +517,7 @@ station_init(struct station *station, struct fleet *fleet, uint32_t index)
 void
 station_fini(struct station *station)
 {
-	drop_calls(station);
+	calls_drop(station);
 	for (uint32_t i = 0; i < station->var_count; i++)
 		json_object_put(station->vars[i].value);
 	for (uint32_t i = 0; i < STATION_UNCLAIMED; i++)

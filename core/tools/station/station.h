@@ -241,12 +241,7 @@ void fleet_done(struct station *station);
 int fleet_run(const struct options *options, struct scenario *scenario);
 int64_t fleet_scaled(const struct fleet *fleet, int64_t ms); /* by --speed */
 
-/* station.c: connection, CALLs, frames. */
-int station_init(struct station *station, struct fleet *fleet, uint32_t index);
-void station_fini(struct station *station);
-void station_begin(struct station *station);
-void station_want_online(struct station *station);
-void station_go_offline(struct station *station, uint16_t code);
+/* calls.c: what the station asks. */
 /* payload is taken. */
 void station_call(struct station *station, struct actor *actor, const char *action,
 		  struct json_object *payload);
@@ -256,6 +251,19 @@ void station_call_session(struct station *station, struct actor *actor,
 			  struct json_object *payload);
 /* Reports a connector's status from now on. */
 void station_report(struct station *station, uint32_t number, const char *status);
+void calls_pump(struct station *station); /* sends the next, if it may go */
+/* What came for the outstanding CALL: payload of a result, or the code of an error. */
+void calls_answered(struct station *station, struct json_object *payload, const char *error,
+		    const char *description);
+void calls_put_back(struct station *station); /* the outstanding one goes first again */
+void calls_drop(struct station *station);
+
+/* station.c: connection, frames. */
+int station_init(struct station *station, struct fleet *fleet, uint32_t index);
+void station_fini(struct station *station);
+void station_begin(struct station *station);
+void station_want_online(struct station *station);
+void station_go_offline(struct station *station, uint16_t code);
 /* Without a connection because it wants none: messages wait, and nobody for their answers. */
 bool station_is_offline(const struct station *station);
 void station_end(struct station *station, enum station_verdict verdict);
@@ -264,6 +272,7 @@ void station_fail(struct station *station, const char *action, const char *forma
 	OCPPD_PRINTF(3, 4);
 void station_note(struct station *station, enum output_kind kind, const char *event,
 		  const char *action, const char *format, ...) OCPPD_PRINTF(5, 6);
+bool station_is_shown(const struct station *station, enum output_kind kind);
 void station_settle(struct station *station);
 void station_boot_accepted(struct station *station, int64_t interval_s);
 void station_set_heartbeat(struct station *station, int64_t interval_s);

@@ -312,17 +312,24 @@ sample(struct actor *actor, struct connector *connector, uint32_t number, int64_
 			     payload_meter(station, connector, number, "Sample.Periodic"));
 }
 
+/* The key is in seconds, the option need not be. */
+static int64_t
+sample_interval_ms(const struct station *station)
+{
+	int64_t own_ms = station->fleet->options->interval_ms;
+	int64_t interval_s = feature_key_int(station, "MeterValueSampleInterval", 0);
+
+	return interval_s == 0 || interval_s == own_ms / 1000 ? own_ms : interval_s * 1000;
+}
+
 static void
 step_meter(struct actor *actor, const struct step *step)
 {
 	const struct options *options = actor->station->fleet->options;
-	const struct key *own = keys_find(&actor->station->keys, "MeterValueSampleInterval");
-	int64_t interval_ms = options->interval_ms;
+	int64_t interval_ms = sample_interval_ms(actor->station);
 	struct connector *connector;
 	uint32_t number;
 
-	if (own && feature_key_int(actor->station, own->name, 0) > 0)
-		interval_ms = feature_key_int(actor->station, own->name, 0) * 1000;
 	connector = actor_param_connector(actor, step, &number);
 	if (!connector || actor_param_duration(actor, step, PARAM_INTERVAL, &interval_ms) < 0)
 		return;

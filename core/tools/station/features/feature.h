@@ -111,6 +111,7 @@ void smart_fini(struct station *station);
 
 /* session.c */
 void session_begin(struct station *station, uint32_t number, const char *tag);
+void session_give_up(struct station *station, uint32_t number); /* before it began */
 /* Stops the transaction on a connector, by whoever walks there or in the background. */
 void session_stop(struct station *station, uint32_t number, const char *reason);
 void session_ended(struct station *station, uint32_t number);

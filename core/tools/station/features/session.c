@@ -71,6 +71,13 @@ session_ended(struct station *station, uint32_t number)
 }
 
 void
+session_give_up(struct station *station, uint32_t number)
+{
+	smart_end(station, number); /* the profile that a remote start brought */
+	station_report(station, number, session_idle_status(station, number));
+}
+
+void
 session_stop(struct station *station, uint32_t number, const char *reason)
 {
 	struct connector *connector = &station->connectors[number];
