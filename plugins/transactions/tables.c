@@ -66,11 +66,18 @@ static const char *const migration_4[] = {
 	NULL,
 };
 
+/* For retention. */
+static const char *const migration_5[] = {
+	"CREATE INDEX transactions_unmatched_received ON transactions_unmatched (received_us)",
+	NULL,
+};
+
 const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	{ 1, 0, "transactions and readings", migration_1 },
 	{ 2, 0, "energy candidates, provisional ends, lists by time", migration_2 },
 	{ 3, 0, "limits count the tag on record", migration_3 },
 	{ 4, 0, "the station's own ids", migration_4 },
+	{ 5, 0, "retention", migration_5 },
 };
 
 /* The order of the TX_* columns. */
@@ -292,4 +299,27 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				 "AND (time_us > $2 OR (time_us = $2 AND digest > $3)) "
 				 "ORDER BY time_us, digest LIMIT $4",
 				 OCPPD_STATEMENT_READ },
+	/* Retention: of the ids after $1 up to $2, what stopped and came in before $3. */
+	[STATEMENT_IDS] = { "ids for retention",
+			    "SELECT transaction_id, start_received_us FROM "
+			    "transactions_transaction WHERE transaction_id > $1 "
+			    "ORDER BY transaction_id LIMIT $2",
+			    OCPPD_STATEMENT_READ },
+	[STATEMENT_PRUNE_READINGS] = { "prune readings",
+				       "DELETE FROM transactions_reading WHERE "
+				       "transaction_id > $1 AND transaction_id <= $2 AND "
+				       "transaction_id IN (SELECT transaction_id FROM "
+				       "transactions_transaction WHERE transaction_id > $1 AND "
+				       "transaction_id <= $2 AND stop_us IS NOT NULL AND "
+				       "start_received_us < $3)" },
+	[STATEMENT_PRUNE] = { "prune transactions",
+			      "DELETE FROM transactions_transaction WHERE transaction_id > $1 AND "
+			      "transaction_id <= $2 AND stop_us IS NOT NULL AND "
+			      "start_received_us < $3" },
+	[STATEMENT_PRUNE_UNMATCHED] = { "prune unmatched readings",
+					"DELETE FROM transactions_unmatched WHERE "
+					"(station_id, evse, connector, time_us, digest) IN "
+					"(SELECT station_id, evse, connector, time_us, digest "
+					"FROM transactions_unmatched WHERE received_us < $1 "
+					"ORDER BY received_us LIMIT $2)" },
 };

@@ -169,6 +169,8 @@ started(struct transactions *ctx, int result, const struct ocppd_error *err)
 	ctx->is_starting = false;
 	if (result >= 0)
 		result = sweep_start(ctx);
+	if (result >= 0)
+		result = keep_start(ctx);
 	if (result < 0 && (err == NULL || err->code == 0)) {
 		(void)ocppd_error_set(&own, result, "the transactions under way cannot be read");
 		err = &own;
@@ -478,6 +480,7 @@ reload(struct ocppd_host *host, void *arg, const void *conf)
 	(void)host;
 	ctx->conf = conf;
 	(void)sweep_start(ctx);
+	(void)keep_start(ctx);
 }
 
 static int
@@ -488,6 +491,7 @@ stop(struct ocppd_host *host, void *arg)
 	(void)host;
 	ctx->is_stopping = true;
 	sweep_stop(ctx);
+	keep_stop(ctx);
 	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
 }
 
@@ -498,6 +502,7 @@ shutdown_module(struct ocppd_host *host, void *arg)
 
 	(void)host;
 	ocppd_timer_free(ctx->sweeper);
+	ocppd_timer_free(ctx->keeper);
 	active_fini(&ctx->active);
 	packer_fini(&ctx->packer);
 	free(ctx);
@@ -517,6 +522,20 @@ static const struct ocppd_option options[] = {
 	  offsetof(struct transactions_conf, stale_reboot_s), .min = 1, .max = 2592000, .def = "1h",
 	  .doc = "A transaction whose station rebooted becomes stale when no reading of its own "
 		 "comes in for that long." },
+	{ "keep_transactions", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct transactions_conf, keep_transactions_s), .max = INT64_C(3153600000),
+	  .def = "0s",
+	  .doc = "How long transactions that stopped, and orphans, are kept with their readings, "
+		 "from the receipt of their start on. 0s: for ever." },
+	{ "keep_readings", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct transactions_conf, keep_readings_s), .max = INT64_C(3153600000),
+	  .def = "0s",
+	  .doc = "How long the readings of such transactions are kept, if less. 0s: as long as the "
+		 "transaction." },
+	{ "keep_unmatched", OCPPD_CONF_DURATION_S, OCPPD_RELOADABLE,
+	  offsetof(struct transactions_conf, keep_unmatched_s), .max = INT64_C(3153600000),
+	  .def = "0s",
+	  .doc = "How long readings that belong to no transaction are kept. 0s: for ever." },
 };
 
 static const struct ocppd_field sampled_fields[] = {

@@ -19,12 +19,16 @@
 /*
  * The module's state and the seams between its files: active.c (what is under way, in memory),
  * start.c, stop.c, readings.c (the service), settle.c (energy out of all stored readings), match.c
- * (what arrived before its start), sweep.c (transactions that never stop), json.c, export.c
- * and routes.c (operator API), tables.c (schema and statements), transactions.c (life, ids).
+ * (what arrived before its start), sweep.c (transactions that never stop), keep.c (retention),
+ * json.c, export.c and routes.c (operator API), tables.c (schema and statements), transactions.c
+ * (life, ids).
  */
 struct transactions_conf {
 	int64_t stale_available_s;
 	int64_t stale_reboot_s;
+	int64_t keep_transactions_s; /* 0: for ever, as below */
+	int64_t keep_readings_s;
+	int64_t keep_unmatched_s;
 };
 
 /* A transaction under way, or one that is being stored. */
@@ -136,6 +140,23 @@ bool token_equal(const char *a, const char *b);
 /* Folded into ret_text of OCPPD_TOKEN_MAX + 1 bytes, "" for NULL; cut where it is longer. */
 void token_fold(const char *text, char *ret_text);
 
+/* How far retention has come. */
+enum {
+	KEEP_READINGS,
+	KEEP_TRANSACTIONS,
+	KEEP_UNMATCHED,
+	KEEP_KINDS,
+};
+struct keep {
+	int64_t after;         /* ids up to here were looked at */
+	int64_t last;          /* the end of the portion under way; `after`: it has none */
+	int64_t began_mono_us; /* the walk */
+	uint64_t gone[KEEP_KINDS];
+	uint32_t unmatched_at;     /* positions in the unit */
+	uint8_t kinds[KEEP_KINDS]; /* KEEP_*, of each statement of the unit */
+	bool is_more;
+};
+
 struct transactions {
 	struct ocppd_host *host;
 	const struct transactions_conf *conf;
@@ -146,6 +167,9 @@ struct transactions {
 	struct active_table active;
 	struct packer packer; /* scratch */
 	struct ocppd_timer *sweeper;
+	struct ocppd_timer *keeper;
+	struct keep keep;
+	bool is_pruning; /* a portion is under way */
 	size_t sweep_at; /* the next bucket */
 	int64_t id_next; /* of the reserved block */
 	int64_t id_end;
@@ -196,6 +220,10 @@ enum {
 	STATEMENT_DROP_READINGS,
 	STATEMENT_ORPHAN_MATCHED,
 	STATEMENT_STOP_MATCHED,
+	STATEMENT_IDS,
+	STATEMENT_PRUNE_READINGS,
+	STATEMENT_PRUNE,
+	STATEMENT_PRUNE_UNMATCHED,
 	STATEMENT_COUNT,
 };
 
@@ -242,7 +270,7 @@ enum {
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration tx_migrations[];
-#define TX_MIGRATIONS 4
+#define TX_MIGRATIONS 5
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */
@@ -300,6 +328,10 @@ int sweep_start(struct transactions *ctx);
 void sweep_stop(struct transactions *ctx);
 /* A reading of a stale transaction came in. */
 void tx_heard_again(struct transactions *ctx, struct active *active);
+
+/* keep.c */
+int keep_start(struct transactions *ctx);
+void keep_stop(struct transactions *ctx);
 
 /* json.c */
 struct json_object *tx_json(const struct ocppd_value *row);
