@@ -204,8 +204,7 @@ start_library(struct hosting *ctx, struct door *door)
 		http_connection, ctx, MHD_OPTION_NOTIFY_COMPLETED, http_completed, ctx,
 		MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)REQUEST_MEMORY, MHD_OPTION_THREAD_STACK_SIZE, (size_t)STACK_SIZE,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
-		conf->threads > 1 ? pool : &pool[1], MHD_OPTION_ARRAY,
+		MHD_OPTION_ARRAY, conf->threads > 1 ? pool : &pool[1], MHD_OPTION_ARRAY,
 		ctx->certificate != NULL ? tls : &tls[3], MHD_OPTION_END);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 }

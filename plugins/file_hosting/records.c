@@ -331,8 +331,10 @@ transfer_end(struct hosting *ctx, struct grant *grant, uint32_t state)
 			  state == OCPPD_TRANSFER_EXPIRED ? "its time is over" : "withdrawn");
 	}
 	desk_unlock(desk);
-	if (is_open)
+	if (is_open) {
+		grant->retry = 0; /* what else was to be told is told by the end */
 		transfer_save(ctx, grant, kind, "");
+	}
 	forget_ended(ctx, grant);
 	records_arm(ctx);
 }

@@ -2,6 +2,7 @@
 # Copyright the ocppd authors
 """Files: what stations fetch and send, with Python's http.client as the station."""
 
+import concurrent.futures
 import contextlib
 import hashlib
 import http.client
@@ -10,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.parse
@@ -432,6 +434,55 @@ def test_broken_off_upload_leaves_nothing(daemon):
     assert ask(made["url"], "PUT", LOG)[0] == 200
 
 
+def test_simple_clients(daemon):
+    made = fetch(daemon)
+    sock, path = raw(made["url"])
+    with sock:
+        sock.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        assert read_all(sock).endswith(IMAGE)
+    sent = send(daemon)
+    sock, path = raw(sent["url"])
+    with sock:
+        sock.sendall(f"PUT {path}old.log HTTP/1.0\nCONTENT-LENGTH: 4\n\nabcd".encode())
+        assert b" 200 " in read_all(sock).splitlines()[0]
+    assert told(daemon, sent, "completed")["name"] == "old.log"
+
+
+def test_file_and_transfer_on_one_connection(daemon):
+    made = fetch(daemon)
+    sent = send(daemon)
+    with client(made["url"]) as connection:
+        for method, url, body, wanted in (
+                ("HEAD", made["url"], None, b""), ("GET", made["url"], None, IMAGE),
+                ("PUT", sent["url"], LOG, b"Received\n"), ("PUT", sent["url"], LOG, b"Not Found\n")):
+            connection.request(method, urllib.parse.urlsplit(url).path, body)
+            assert connection.getresponse().read() == wanted
+
+
+def test_many_at_a_time(daemon):
+    upload(daemon, "many.bin", os.urandom(1 << 20))
+
+    def one(number):
+        if number % 3 == 0:
+            made = transfer(daemon, direction=FETCH, image="many.bin")
+            status = ask(made["url"])[0]
+        elif number % 3 == 1:
+            made = send(daemon)
+            status = ask(made["url"], "PUT", LOG * 4)[0]
+        else:
+            made = send(daemon)
+            daemon.api("PUT", f"/v1/micro/transfers?id={made['id']}")
+            status = ask(made["url"], "PUT", LOG)[0]
+        return number % 3, made, status
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        results = list(pool.map(one, range(48)))
+    for kind, made, status in results:
+        assert status == (404 if kind == 2 else 200)
+        told(daemon, made, "withdrawn" if kind == 2 else "completed")
+    assert files_on_disk(daemon, "incoming") == []
+
+
 # -- Images and operators --------------------------------------------------------------------------
 
 
@@ -683,6 +734,36 @@ def test_retention(tmp_path):
         assert left == ["log-3", "log-2", "image.bin"]
         wait_until(lambda: len(files_on_disk(daemon, "store")) == 3)
         assert len(daemon.log.events("file.deleted", reason="count")) == 2
+
+
+@contextlib.contextmanager
+def database_locked(daemon):
+    connection = sqlite3.connect(os.path.join(daemon.folder, "ocppd.db"), isolation_level=None)
+    with contextlib.closing(connection):
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+        connection.execute("ROLLBACK")
+
+
+def test_what_cannot_be_recorded_is_not_acknowledged(tmp_path):
+    with configured(tmp_path, more={"storage_sqlite": {"busy_timeout": "100ms"}}) as daemon:
+        upload(daemon, "image.bin", IMAGE)
+        made = send(daemon)
+        down = fetch(daemon)
+        with database_locked(daemon):
+            assert ask(made["url"], "PUT", LOG)[0] in (503, 507)
+            assert files_on_disk(daemon, "incoming") == []
+            assert ask(down["url"])[2] == IMAGE
+            daemon.log.wait("file_transfer.unstored", transfer=down["id"])
+            assert kinds(daemon, down) == []
+        told(daemon, down, "completed")
+
+        def again():
+            return ask(made["url"], "PUT", LOG)[0] == 200
+
+        wait_until(again)
+        told(daemon, made, "completed")
+        assert kinds(daemon, down)[-1] == "completed"
 
 
 # -- Life ------------------------------------------------------------------------------------------

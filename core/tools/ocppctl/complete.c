@@ -282,7 +282,9 @@ offer_args(struct buf *out, const struct spec *spec, const struct http_server *s
 		return;
 	}
 	name = positional_name(command, at - 1);
-	if (!offer_parameter(out, spec, server, command, name, prefix) &&
+	/* A file: the shell knows better. */
+	if ((name == NULL || (*name != '<' && *name != '>')) &&
+	    !offer_parameter(out, spec, server, command, name, prefix) &&
 	    !offer_payload(out, spec, command, list, at, name))
 		offer_members(out, spec, spec_body(spec, command, choice_of(command, list, at)),
 			      prefix);

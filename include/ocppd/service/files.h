@@ -118,6 +118,7 @@ struct ocppd_transfer_request {
 /*
  * What happened to a transfer. Each is told after what it says is on disk, but for PROGRESS and
  * BROKEN. COMPLETED, EXPIRED and WITHDRAWN are told once, and nothing of the transfer after them.
+ * While storage takes no writes only the weightiest is kept: then COMPLETED comes without BEGUN.
  */
 #define OCPPD_FILES_BEGUN 1     /* the first request that moves bytes; told once */
 #define OCPPD_FILES_PROGRESS 2  /* more bytes moved: at most once a second for each transfer */
