@@ -96,12 +96,21 @@ bucket_of(struct desk *desk, const char *token)
 	return &desk->buckets[hash % GRANT_BUCKETS];
 }
 
+static struct grant **
+id_bucket_of(struct desk *desk, int64_t id)
+{
+	return &desk->ids[(uint64_t)id % GRANT_BUCKETS];
+}
+
 void
 grant_insert(struct desk *desk, struct grant *grant)
 {
 	struct grant **bucket = bucket_of(desk, grant->token);
 
 	grant->next = *bucket;
+	*bucket = grant;
+	bucket = id_bucket_of(desk, grant->id);
+	grant->next_id = *bucket;
 	*bucket = grant;
 	TAILQ_INSERT_TAIL(&desk->grants, grant, all);
 	desk->grant_count++;
@@ -117,6 +126,10 @@ grant_remove(struct desk *desk, struct grant *grant)
 	if (*at == NULL)
 		return;
 	*at = grant->next;
+	at = id_bucket_of(desk, grant->id);
+	while (*at != grant)
+		at = &(*at)->next_id;
+	*at = grant->next_id;
 	grant->is_closed = true;
 	TAILQ_REMOVE(&desk->grants, grant, all);
 	desk->grant_count--;
@@ -141,13 +154,11 @@ grant_find(struct desk *desk, const char *token)
 struct grant *
 grant_by_id(struct desk *desk, int64_t id)
 {
-	struct grant *grant;
+	struct grant *grant = id == 0 ? NULL : *id_bucket_of(desk, id);
 
-	TAILQ_FOREACH (grant, &desk->grants, all) {
-		if (grant->id == id && id != 0)
-			return grant;
-	}
-	return NULL;
+	while (grant != NULL && grant->id != id)
+		grant = grant->next_id;
+	return grant;
 }
 
 void

@@ -27,7 +27,7 @@
 #define KIND_SIZE 33
 #define OWNER_SIZE 33
 #define REASON_SIZE 128
-#define GRANT_BUCKETS 1024
+#define GRANT_BUCKETS 4096
 #define UPLOAD_FILES_MAX 8
 #define TRANSFERS_PER_GRANT 4 /* requests at a time on one URL */
 
@@ -54,7 +54,8 @@ struct image_notes {
 /* A permission for one URL. Of a transfer (id > 0, on record), or of an operator (id 0, in memory
  * only). Freed with its last reference; `next` and `all` are the desk's. */
 struct grant {
-	struct grant *next;
+	struct grant *next;    /* of the same bucket, by token */
+	struct grant *next_id; /* likewise by id */
 	TAILQ_ENTRY(grant) all;
 	TAILQ_ENTRY(grant) noticed;
 	uint32_t refs;
@@ -137,6 +138,7 @@ struct upload {
 	struct ocppd_request *request; /* an import's */
 	char source[NAME_SIZE];        /* an import's, "" otherwise */
 	bool is_settled;
+	int64_t stored_us;
 	struct job *job; /* for the worker, made beforehand: what is begun must end */
 };
 TAILQ_HEAD(upload_list, upload);
@@ -173,6 +175,7 @@ struct desk {
 	int store_fd;
 	struct limits limits;
 	struct grant *buckets[GRANT_BUCKETS];
+	struct grant *ids[GRANT_BUCKETS];
 	struct grant_list grants;
 	uint32_t grant_count;
 	struct grant_list noticed;

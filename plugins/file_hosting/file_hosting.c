@@ -305,7 +305,7 @@ started(struct hosting *ctx, int result, const struct ocppd_error *why)
 		   OCPPD_INT("open", ctx->desk.grant_count),
 		   OCPPD_INT("bytes", ctx->desk.used_bytes), OCPPD_STR("url", ctx->base));
 	hosting_count(ctx);
-	records_arm(ctx);
+	records_arm(ctx, 0);
 	ocppd_timer_set(ctx->sweep, 0);
 	ocppd_started(ctx->host, NULL);
 }
@@ -525,6 +525,7 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 		return r;
 	ctx->is_stopping = ctx->is_closed = ctx->is_drained = ctx->is_ticking = false;
 	ctx->step = 0;
+	ctx->armed_us = INT64_MAX;
 	ctx->desk.is_closing = false;
 	ctx->timer = ocppd_timer_new(host, records_timer, ctx);
 	ctx->tick = ocppd_timer_new(host, on_tick, ctx);
@@ -662,7 +663,7 @@ static const struct ocppd_option options[] = {
 	{ "threads", OCPPD_CONF_INT, AT(threads), .min = 1, .max = 64, .def = "2",
 	  .doc = "Threads that serve each address." },
 	{ "timeout", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(timeout_ms), .min = 100,
-	  .max = 3600000, .def = "60s",
+	  .max = 3600000, .def = "2min",
 	  .doc = "A connection without a request, or whose request moved less than `min_rate` "
 		 "demands within this time, is closed." },
 	{ "min_rate", OCPPD_CONF_SIZE, OCPPD_RELOADABLE, AT(min_rate), .min = 1, .max = 1 << 30,

@@ -133,6 +133,7 @@ struct hosting {
 	uint32_t outstanding; /* callbacks that will come */
 	uint32_t jobs;        /* given to the worker, not back yet */
 	uint32_t ticks;
+	int64_t armed_us; /* when the timer runs */
 	bool is_ticking;
 	bool is_stopping;
 	bool is_closed;
@@ -294,7 +295,8 @@ void transfer_end(struct hosting *ctx, struct grant *grant, uint32_t state);
 void records_notices(struct hosting *ctx);
 void records_progress(struct hosting *ctx, bool is_last);
 void records_timer(struct ocppd_host *host, void *ctx);
-void records_arm(struct hosting *ctx);
+/* The timer runs at that time at the latest. */
+void records_arm(struct hosting *ctx, int64_t at_us);
 
 /* uploads.c */
 void uploads_take(struct hosting *ctx);

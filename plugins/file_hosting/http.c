@@ -124,11 +124,13 @@ admit(struct request *request, const char *method, char way, const char *token)
 	struct grant *grant = grant_find(desk, token);
 	uint32_t direction = way == 'f' ? OCPPD_TRANSFER_FETCH : OCPPD_TRANSFER_SEND;
 
+	/* First, so that it says nothing of the token. */
+	if (desk->is_closing || desk->guest_count > desk->limits.max_connections)
+		return 503;
 	if (grant == NULL || grant->is_closed || grant->direction != direction ||
 	    !method_fits(method, way) || ocppd_now_us(desk->host) >= grant->expires_us)
 		return 404;
-	if (grant->active >= TRANSFERS_PER_GRANT || desk->is_closing ||
-	    desk->guest_count > desk->limits.max_connections)
+	if (grant->active >= TRANSFERS_PER_GRANT)
 		return 503;
 	grant->active++;
 	grant->refs++;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define RETRY_MS 2000
+#define LOOK_US ((int64_t)3600 * 1000000)
 #define SAVE_TICKS 10 /* seconds between two writes of how far a download is */
 
 static const char *const state_names[] = { "?", "open", "completed", "expired", "withdrawn" };
@@ -195,8 +196,7 @@ save_later(struct hosting *ctx, struct grant *grant, uint32_t kind)
 {
 	if (kind > grant->retry)
 		grant->retry = kind;
-	if (!ctx->is_stopping)
-		ocppd_timer_set(ctx->timer, RETRY_MS);
+	records_arm(ctx, ocppd_now_us(ctx->host) + RETRY_MS * 1000);
 }
 
 /* It has ended, and that is on record. */
@@ -335,8 +335,8 @@ transfer_end(struct hosting *ctx, struct grant *grant, uint32_t state)
 		grant->retry = 0; /* what else was to be told is told by the end */
 		transfer_save(ctx, grant, kind, "");
 	}
+	records_arm(ctx, grant->expires_us);
 	forget_ended(ctx, grant);
-	records_arm(ctx);
 }
 
 void
@@ -412,29 +412,38 @@ records_progress(struct hosting *ctx, bool is_last)
  */
 
 void
-records_arm(struct hosting *ctx)
+records_arm(struct hosting *ctx, int64_t at_us)
 {
 	int64_t now_us = ocppd_now_us(ctx->host);
-	int64_t next_us = INT64_MAX;
-	struct grant *grant;
 
 	if (ctx->is_stopping || ctx->timer == NULL)
 		return;
+	if (at_us > now_us + LOOK_US)
+		at_us = now_us + LOOK_US; /* the wall clock may be set */
+	if (at_us >= ctx->armed_us)
+		return;
+	ctx->armed_us = at_us;
+	ocppd_timer_set(ctx->timer, at_us <= now_us ? 0 : (at_us - now_us) / 1000 + 1);
+}
+
+/* When the next of all is due. */
+static int64_t
+next_due(struct hosting *ctx)
+{
+	int64_t retry_us = ocppd_now_us(ctx->host) + RETRY_MS * 1000;
+	int64_t next_us = INT64_MAX;
+	struct grant *grant;
+
 	desk_lock(&ctx->desk);
 	TAILQ_FOREACH (grant, &ctx->desk.grants, all) {
-		int64_t at_us = grant->retry != 0 ? now_us + RETRY_MS * 1000 : grant->expires_us;
+		int64_t at_us = grant->retry != 0 ? retry_us : grant->expires_us;
 
-		if (grant->retry == 0 && grant->is_closed && grant->id != 0)
+		if (grant->retry == 0 && grant->is_closed && grant->saves > 0)
 			continue; /* it waits for its unit */
 		next_us = at_us < next_us ? at_us : next_us;
 	}
 	desk_unlock(&ctx->desk);
-	if (next_us == INT64_MAX)
-		ocppd_timer_cancel(ctx->timer);
-	else if (next_us - now_us > (int64_t)3600 * 1000000)
-		ocppd_timer_set(ctx->timer, 3600 * 1000); /* the wall clock may be set */
-	else
-		ocppd_timer_set(ctx->timer, next_us <= now_us ? 0 : (next_us - now_us) / 1000 + 1);
+	return next_us;
 }
 
 /* With the lock held: the first whose time has come, or that has to be stored again. */
@@ -445,7 +454,7 @@ find_due(struct hosting *ctx, int64_t now_us, struct grant *after)
 		after == NULL ? TAILQ_FIRST(&ctx->desk.grants) : TAILQ_NEXT(after, all);
 
 	while (grant != NULL && grant->retry == 0 &&
-	       (grant->expires_us > now_us || (grant->is_closed && grant->id != 0)))
+	       (grant->expires_us > now_us || (grant->is_closed && grant->saves > 0)))
 		grant = TAILQ_NEXT(grant, all);
 	return grant;
 }
@@ -481,6 +490,7 @@ records_timer(struct ocppd_host *host, void *arg)
 	struct grant *grant = NULL;
 	struct grant *next;
 
+	ctx->armed_us = INT64_MAX;
 	desk_lock(&ctx->desk);
 	grant = find_due(ctx, now_us, NULL);
 	while (grant != NULL) {
@@ -491,5 +501,7 @@ records_timer(struct ocppd_host *host, void *arg)
 		grant = next;
 	}
 	desk_unlock(&ctx->desk);
-	records_arm(ctx);
+	now_us = next_due(ctx);
+	if (now_us != INT64_MAX)
+		records_arm(ctx, now_us);
 }

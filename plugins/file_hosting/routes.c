@@ -327,7 +327,7 @@ ticket_open(struct hosting *ctx, struct grant *grant)
 	desk_lock(&ctx->desk);
 	grant_insert(&ctx->desk, grant);
 	desk_unlock(&ctx->desk);
-	records_arm(ctx);
+	records_arm(ctx, grant->expires_us);
 	hosting_count(ctx);
 }
 

@@ -272,7 +272,7 @@ service_transfer_extend(void *self, struct ocppd_host *host, int64_t id, int64_t
 	grant->expires_us = expires_us;
 	desk_unlock(&ctx->desk);
 	transfer_save(ctx, grant, 0, "");
-	records_arm(ctx);
+	records_arm(ctx, expires_us);
 	return 0;
 }
 
@@ -361,7 +361,7 @@ on_made(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint
 	grant_insert(&ctx->desk, grant);
 	desk_unlock(&ctx->desk);
 	transfer_view(ctx, grant, &view);
-	records_arm(ctx);
+	records_arm(ctx, grant->expires_us);
 	hosting_count(ctx);
 	asked->transfer_fn(asked->host, 0, &view.transfer, NULL, asked->arg);
 	asked_end(asked);

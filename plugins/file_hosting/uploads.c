@@ -42,7 +42,7 @@ refuse(struct hosting *ctx, struct upload *upload, uint32_t status, const char *
 }
 
 static void
-file_of(const struct upload *upload, uint32_t i, int64_t now_us, struct ocppd_file *ret_file)
+file_of(const struct upload *upload, uint32_t i, struct ocppd_file *ret_file)
 {
 	const struct grant *grant = upload->grant;
 	const struct image_notes *notes = grant->notes;
@@ -55,7 +55,7 @@ file_of(const struct upload *upload, uint32_t i, int64_t now_us, struct ocppd_fi
 		.name = file->name,
 		.sha256 = file->sha256,
 		.size = file->size,
-		.created_us = now_us,
+		.created_us = upload->stored_us,
 	};
 	if (notes == NULL) {
 		ret_file->station_id = grant->station_id;
@@ -122,10 +122,9 @@ received(struct hosting *ctx, struct upload *upload)
 {
 	struct grant *grant = upload->grant;
 	struct ocppd_file files[UPLOAD_FILES_MAX];
-	int64_t now_us = ocppd_now_us(ctx->host);
 
 	for (uint32_t i = 0; i < upload->count; i++)
-		file_of(upload, i, now_us, &files[i]);
+		file_of(upload, i, &files[i]);
 	desk_lock(&ctx->desk);
 	grant->is_closed = true;
 	grant_cut(&ctx->desk, grant, "another request brought the file");
@@ -146,7 +145,7 @@ answer_image(struct hosting *ctx, struct upload *upload)
 	struct json_object *body;
 	struct ocppd_file file;
 
-	file_of(upload, 0, ocppd_now_us(ctx->host), &file);
+	file_of(upload, 0, &file);
 	if (catalogue_add(ctx, &file, upload->files[0].blob) < 0)
 		OCPPD_ERROR(ctx->host, "image.unlisted", OCPPD_INT("file", file.id),
 			    OCPPD_STR("text", "out of memory; it is there after a restart"));
@@ -184,12 +183,12 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 			grant->ended_us = 0;
 		}
 		desk_unlock(&ctx->desk);
+		records_arm(ctx, grant->expires_us);
 		refuse(ctx, upload,
 		       result == OCPPD_ESPACE   ? 507
 		       : result == OCPPD_EINVAL ? 409
 						: 503,
 		       "the file could not be put on record");
-		records_arm(ctx);
 		hosting_done(ctx);
 		return;
 	}
@@ -208,7 +207,6 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		desk_unlock(&ctx->desk);
 	}
 	hand_on(ctx, upload, JOB_SETTLE);
-	records_arm(ctx);
 	hosting_count(ctx);
 	hosting_done(ctx);
 }
@@ -218,8 +216,7 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 
 /* Ends the transfer in the same unit. */
 static int
-add_transfer(struct hosting *ctx, struct ocppd_unit *unit, const struct upload *upload,
-	     int64_t now_us)
+add_transfer(struct hosting *ctx, struct ocppd_unit *unit, const struct upload *upload)
 {
 	const struct grant *grant = upload->grant;
 	struct transfer_view view;
@@ -237,7 +234,7 @@ add_transfer(struct hosting *ctx, struct ocppd_unit *unit, const struct upload *
 		ocppd_value_str(view.transfer.remote),
 		ocppd_value_int(grant->expires_us),
 		ocppd_value_int(view.transfer.begun_us),
-		ocppd_value_int(now_us),
+		ocppd_value_int(upload->stored_us),
 		ocppd_value_ref(0, 0),
 	};
 
@@ -248,17 +245,16 @@ add_transfer(struct hosting *ctx, struct ocppd_unit *unit, const struct upload *
 static int
 make_unit(struct hosting *ctx, struct upload *upload, struct ocppd_unit **ret_unit)
 {
-	int64_t now_us = ocppd_now_us(ctx->host);
 	struct ocppd_unit *unit = NULL;
 	struct ocppd_file file;
 	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
 
 	for (uint32_t i = 0; i < upload->count && r >= 0; i++) {
-		file_of(upload, i, now_us, &file);
+		file_of(upload, i, &file);
 		r = add_file(ctx, unit, &file, upload->files[i].blob);
 	}
 	if (r >= 0 && upload->grant->notes == NULL)
-		r = add_transfer(ctx, unit, upload, now_us);
+		r = add_transfer(ctx, unit, upload);
 	if (r < 0) {
 		ctx->storage->unit_free(unit);
 		return r;
@@ -308,6 +304,7 @@ upload_store(struct hosting *ctx, struct upload *upload)
 		refuse(ctx, upload, status, text);
 		return;
 	}
+	upload->stored_us = ocppd_now_us(ctx->host);
 	if (make_unit(ctx, upload, &unit) < 0) {
 		refuse(ctx, upload, 503, "storage takes no writes at present");
 		return;
@@ -319,7 +316,7 @@ upload_store(struct hosting *ctx, struct upload *upload)
 	grant->bytes = bytes;
 	grant->size = bytes;
 	grant->state = OCPPD_TRANSFER_COMPLETED;
-	grant->ended_us = ocppd_now_us(ctx->host);
+	grant->ended_us = upload->stored_us;
 	desk_unlock(&ctx->desk);
 	grant->saves++;
 	ctx->outstanding++;

@@ -9,6 +9,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -667,6 +668,42 @@ def test_no_room_on_the_disk(tmp_path):
         made = send(daemon)
         assert ask(made["url"], "PUT", LOG)[0] == 507
         assert show(daemon, made)["state"] == OPEN
+
+
+def test_disk_that_is_full(tmp_path):
+    with configured(tmp_path) as daemon:
+        made = send(daemon)
+        limit = resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, (1 << 20, resource.RLIM_INFINITY))
+        with client(made["url"]) as connection:
+            connection.request("PUT", urllib.parse.urlsplit(made["url"]).path, os.urandom(3 << 20))
+            assert connection.getresponse().status == 507
+        assert told(daemon, made, "broken")["text"] == "the quota or the disk is full"
+        wait_until(lambda: files_on_disk(daemon, "incoming") == [])
+        resource.prlimit(daemon.process.pid, resource.RLIMIT_FSIZE, limit)
+        assert ask(made["url"], "PUT", LOG)[0] == 200
+
+
+def test_image_that_is_damaged_on_disk(tmp_path):
+    with configured(tmp_path) as daemon:
+        upload(daemon, "image.bin", IMAGE)
+        made = fetch(daemon)
+        blob = os.path.join(daemon.folder, "files", "store", files_on_disk(daemon, "store")[0])
+        os.truncate(blob, 1000)
+        assert ask(made["url"])[0] == 500
+        assert told(daemon, made, "broken")["text"] == "the disk cannot be read or written"
+        os.unlink(blob)
+        assert ask(made["url"])[0] == 404
+        assert len(daemon.log.events("file.unreadable")) == 2
+        assert show(daemon, made)["state"] == OPEN
+
+
+def test_folder_that_is_in_use(tmp_path):
+    with configured(tmp_path) as daemon:
+        (tmp_path / "other").mkdir()
+        other = configured(tmp_path / "other", path=os.path.join(daemon.folder, "files"))
+        other.launch()
+        assert other.wait() != 0
+        assert "in use by another daemon" in other.log.text()
 
 
 def test_slow_and_silent_clients(tmp_path):
