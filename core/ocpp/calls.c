@@ -263,12 +263,17 @@ option_number(const struct ocppd_station *station, const char *option, int64_t m
 	return text != NULL && parse_i64(text, 0, max, &number) == 0 ? number : 0;
 }
 
+static int64_t
+gap_until_us(const struct station_calls *calls)
+{
+	return calls->ended_mono_us + option_number(calls->station, "min_gap", GAP_MAX_MS) * 1000;
+}
+
 /* From when on the call may go (C09). */
 static int64_t
 hold_until_us(const struct station_calls *calls, const struct ocppd_outcall *call)
 {
-	int64_t until =
-		calls->ended_mono_us + option_number(calls->station, "min_gap", GAP_MAX_MS) * 1000;
+	int64_t until = gap_until_us(calls);
 
 	if ((call->flags & OCPPD_CALL_AUTOMATIC) != 0) {
 		int64_t grace = calls->station->conn->opened_mono_us +
@@ -357,6 +362,19 @@ set_timer(struct station_calls *calls)
 	ocppd_timer_set(calls->timer, next > now ? (next - now + 999) / 1000 : 0);
 }
 
+static void
+count_gap(struct station_calls *calls, struct ocppd_outcall *call, int64_t now_us)
+{
+	char text[32];
+	int64_t left_us = gap_until_us(calls) - now_us;
+
+	if (left_us <= 0 || call->is_held)
+		return;
+	call->is_held = true;
+	(void)snprintf(text, sizeof(text), "%lld ms", (long long)(left_us / 1000));
+	station_quirk(calls->ocpp, calls->station, "C09", text);
+}
+
 /* Sends the first call that may go, and sees to the next deadline. */
 static void
 pump(struct station_calls *calls)
@@ -369,6 +387,8 @@ pump(struct station_calls *calls)
 
 		if (hold_until_us(calls, call) <= now)
 			send_call(calls, call);
+		else
+			count_gap(calls, call, now);
 		call = next;
 	}
 	set_timer(calls);

@@ -45,6 +45,7 @@ struct ocppd_outcall {
 	bool is_sent;             /* its frame was handed to the connection */
 	bool is_told;             /* the asker heard, or is gone */
 	bool is_listed;           /* on calls.done */
+	bool is_held;             /* min_gap kept it back, which was counted (C09) */
 	struct ocppd_host *asker; /* NULL once it stopped */
 	struct ocppd_host *owner; /* NULL once it stopped */
 	const struct ocppd_action *action; /* the owner's, as long as there is an owner */

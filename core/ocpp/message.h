@@ -35,6 +35,9 @@ enum inbound_kind {
 
 #define MESSAGE_ID_MAX 64 /* characters (quirk C01) */
 
+#define INBOUND_NO_PONG 0x1u /* a ping had no answer (B01) */
+#define INBOUND_SILENT 0x2u  /* nothing came for as long as idle_floor (B02) */
+
 struct inbound {
 	struct link link;
 	struct conn *conn;
@@ -44,6 +47,7 @@ struct inbound {
 	bool is_malformed;  /* the refusal is the envelope's, it comes before all other checks */
 	bool is_bad;        /* IGNORED: counts towards the close after repeated offences */
 	uint32_t code;      /* OCPPD_CALLERROR_* of a refusal; CLOSED: WebSocket close code */
+	uint8_t met;        /* INBOUND_*: what the transport met since the message before */
 	int64_t received_us;
 	size_t len;                      /* of the frame, bytes */
 	const struct action_row *action; /* CALL: NULL if unknown to the table */

@@ -278,6 +278,20 @@ on_ignored(struct ocpp *ocpp, const struct inbound *message)
 	station_close(conn, CLOSE_POLICY, "policy", "too many unreadable messages");
 }
 
+/* What the transport met before a message; told to the station that it is of. */
+static void
+count_met(struct ocpp *ocpp, const struct inbound *message)
+{
+	struct ocppd_station *station = message->conn->station;
+
+	if (station == NULL)
+		return;
+	if ((message->met & INBOUND_NO_PONG) != 0)
+		station_quirk(ocpp, station, "B01", "a ping had no answer");
+	if ((message->met & INBOUND_SILENT) != 0)
+		station_quirk(ocpp, station, "B02", "silent for longer than idle_floor");
+}
+
 void
 ocpp_inbound(struct ocppd_core *core, struct inbound *message)
 {
@@ -285,6 +299,8 @@ ocpp_inbound(struct ocppd_core *core, struct inbound *message)
 	struct conn *conn = message->conn;
 
 	frames_in(ocpp, message);
+	if (message->met != 0)
+		count_met(ocpp, message);
 	switch (message->kind) {
 	case INBOUND_OPENED:
 		station_opened(ocpp, conn);

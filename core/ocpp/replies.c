@@ -71,6 +71,19 @@ reply_keep(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 	ocpp->router.reply_bytes += size;
 }
 
+/* C04: an id of a message that was answered lately, with another payload. */
+static bool
+is_id_known(const struct ocppd_station *station, const char *id)
+{
+	const struct reply *reply;
+
+	TAILQ_FOREACH (reply, &station->replies, by_station) {
+		if (str_eq(reply->id, id))
+			return true;
+	}
+	return false;
+}
+
 struct outbound *
 reply_find(struct ocpp *ocpp, struct ocppd_station *station, const struct inbound *message,
 	   int64_t *ret_age_us)
@@ -87,6 +100,8 @@ reply_find(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 		*ret_age_us = now_us - reply->time_mono_us;
 		return outbound_copy(reply->text, reply->len);
 	}
+	if (is_id_known(station, message->id))
+		station_quirk(ocpp, station, "C04", message->id);
 	return NULL;
 }
 

@@ -455,6 +455,10 @@ send_ping(struct session *session)
 {
 	unsigned char frame[LWS_PRE + 4];
 
+	/* B01: data came since the last one, but no pong. */
+	if (session->is_pong_due && (int32_t)(session->receive_tick - session->ping_tick) >= 0)
+		session->met |= INBOUND_NO_PONG;
+	session->is_pong_due = false;
 	session->ping_tick = session->io->tick;
 	/* With something waiting, its acknowledgement will tell as much. */
 	if (session->out_first || lws_partial_buffered(session->wsi))
@@ -465,6 +469,7 @@ send_ping(struct session *session)
 		session_note(session, CLOSE_TCP, CLOSE_CODE_ABNORMAL);
 		session_kill(session);
 	}
+	session->is_pong_due = true;
 }
 
 static void
@@ -681,6 +686,7 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	case LWS_CALLBACK_RECEIVE:
 		return session_receive(session, wsi, in, len);
 	case LWS_CALLBACK_RECEIVE_PONG:
+		session->is_pong_due = false;
 		session_touch(session);
 		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:

@@ -114,7 +114,7 @@ struct session {
 	bool takes_binary : 1;
 	bool takes_pings : 1;
 	bool is_pong_due : 1;
-	bool is_pong_missing : 1; /* to be told with the next message (B01) */
+	uint8_t met : 2; /* INBOUND_*: to be told with the next message */
 	/* TLS. */
 	bool is_secure; /* its handshake is done */
 	bool is_alert_ours;

@@ -49,12 +49,26 @@ session_flow(struct session *session)
 	(void)lws_rx_flow_control(session->wsi, is_off ? 0 : 1);
 }
 
+/* B02: with idle_floor for a limit it would have been given up. */
+static void
+note_silence(struct session *session)
+{
+	struct io *io = session->io;
+	int64_t silent_ms = (int64_t)(io->tick - session->receive_tick) * WHEEL_TICK_MS;
+
+	if (silent_ms >= limit_get(&io->transport->limits.idle_floor_s) * 1000 &&
+	    !session->is_rx_off)
+		session->met |= INBOUND_SILENT;
+}
+
 static void
 hand_over(struct session *session, struct inbound *message)
 {
 	struct io *io = session->io;
 
 	message->conn = &session->conn;
+	message->met = session->met;
+	session->met = 0;
 	uint32_t own = atomic_fetch_add(&session->undrained, 1) + 1;
 	uint32_t all = atomic_fetch_add(&io->undrained, 1) + 1;
 	io_gather(io, message);
@@ -141,6 +155,8 @@ session_receive(struct session *session, struct lws *wsi, const char *data, size
 	int64_t max = limit_get(&session->io->transport->limits.max_message);
 	bool is_last = lws_is_final_fragment(wsi) && lws_remaining_packet_payload(wsi) == 0;
 
+	if (session->receive_tick != session->io->tick)
+		note_silence(session);
 	session_touch(session);
 	traffic_add(&session->io->traffic.bytes_in, len);
 	if (session->state != SESSION_OPEN)

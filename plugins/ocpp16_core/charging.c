@@ -114,6 +114,17 @@ finding_flags(const struct op *op)
 	return has_findings(op->call) ? OCPPD_TX_FINDING : 0;
 }
 
+/* What the message says of the station's clock (quirks E03, E04, E07). */
+static void
+tell_clock(const struct op *op, const char *raw_time, int64_t time_us)
+{
+	const struct core16 *ctx = op->ctx;
+	const struct ocppd_clock_reading reading = { raw_time, time_us,
+						     ocppd_call_received_us(op->call) };
+
+	ctx->stations->clock(ctx->stations_self, ctx->host, ocppd_call_station(op->call), &reading);
+}
+
 /* ---- Authorize --------------------------------------------------------------------------------
  */
 
@@ -214,6 +225,37 @@ on_started(struct ocppd_host *host, int result, const struct ocppd_tx_result *do
 	core16_done(ctx);
 }
 
+struct look {
+	struct ocppd_place place;
+	bool is_found;
+};
+
+static int
+look_for(const struct ocppd_connector_info *info, void *arg)
+{
+	struct look *look = arg;
+
+	look->is_found = info->place.evse == look->place.evse;
+	return look->is_found ? 1 : 0;
+}
+
+/* Quirk F05: it charges at a connector whose status it never told. */
+static void
+note_connector(const struct op *op, struct ocppd_place place)
+{
+	const struct core16 *ctx = op->ctx;
+	struct ocppd_station *station = ocppd_call_station(op->call);
+	struct look look = { .place = place };
+	char raw[32];
+
+	(void)ctx->stations->connector_each(ctx->stations_self, ctx->host, station, look_for,
+					    &look);
+	if (look.is_found)
+		return;
+	snprintf(raw, sizeof(raw), "connector %d", (int)place.evse);
+	ocppd_quirk_hit(ctx->host, station, "F05", raw);
+}
+
 static int
 start_store(struct op *op)
 {
@@ -239,6 +281,7 @@ start_store(struct op *op)
 	if (int_of(op->call, op->req, "connectorId", &connector_id) && connector_id > 0) {
 		start.place = place_of(connector_id);
 		op->connector_id = connector_id;
+		note_connector(op, start.place);
 	} else {
 		start.flags |= OCPPD_TX_PLACE;
 	}
@@ -248,7 +291,9 @@ start_store(struct op *op)
 		start.flags |= OCPPD_TX_METER;
 	/* Quirk G11: 0 is none. */
 	(void)int_of(op->call, op->req, "reservationId", &start.reservation_id);
-	if (!time_of(op->call, op->req, "timestamp", "timestamp", &start.start_us))
+	if (time_of(op->call, op->req, "timestamp", "timestamp", &start.start_us))
+		tell_clock(op, start.raw_time, start.start_us);
+	else
 		start.flags |= OCPPD_TX_TIME;
 
 	r = ctx->transactions->start(ctx->transactions_self, ctx->host, &start, on_started, op);
@@ -352,7 +397,9 @@ stop_store(struct op *op)
 	(void)int_of(op->call, op->req, "transactionId", &stop.transaction_id);
 	if (!int_of(op->call, op->req, "meterStop", &stop.meter_stop_wh))
 		stop.flags |= OCPPD_TX_METER;
-	if (!time_of(op->call, op->req, "timestamp", "timestamp", &stop.stop_us))
+	if (time_of(op->call, op->req, "timestamp", "timestamp", &stop.stop_us))
+		tell_clock(op, stop.raw_time, stop.stop_us);
+	else
 		stop.flags |= OCPPD_TX_TIME;
 	stop.readings = readings.items;
 	stop.reading_count = readings.count;
@@ -417,6 +464,23 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_tx_result *done,
 	core16_done(ctx);
 }
 
+/* Of several moments the newest is the one nearest to now. */
+static void
+tell_newest(const struct op *op, const struct readings *readings)
+{
+	const struct ocppd_reading *newest = NULL;
+
+	for (uint32_t i = 0; i < readings->count; i++) {
+		const struct ocppd_reading *reading = &readings->items[i];
+
+		if ((reading->flags & OCPPD_TX_TIME) == 0 &&
+		    (newest == NULL || reading->time_us > newest->time_us))
+			newest = reading;
+	}
+	if (newest != NULL)
+		tell_clock(op, newest->raw_time, newest->time_us);
+}
+
 static int
 readings_store(struct op *op, const struct readings *readings)
 {
@@ -439,6 +503,7 @@ readings_store(struct op *op, const struct readings *readings)
 	else
 		all.flags |= OCPPD_TX_PLACE;
 	(void)int_of(op->call, op->req, "transactionId", &all.transaction_id);
+	tell_newest(op, readings);
 
 	r = ctx->transactions->readings(ctx->transactions_self, ctx->host, &all, on_read, op);
 	if (r >= 0)

@@ -397,22 +397,33 @@ status_body(const struct report *report, const struct ocppd_connector_status *st
 	return body;
 }
 
-/* Quirks E03 and E07: the time of a report that reads well says what its clock shows. */
+/* Quirks E03, E04 and E07: a time that reads well says what the station's clock shows. */
 static void
-note_clock(struct stations *ctx, struct ocppd_station *station,
-	   const struct ocppd_connector_status *status)
+ops_clock(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	  const struct ocppd_clock_reading *reading)
 {
+	static const char *const codes[] = {
+		[SKEW_DRIFT] = "E07",
+		[SKEW_OFFSET] = "E03",
+		[SKEW_ABSURD] = "E04",
+	};
+	struct stations *ctx = self;
 	struct skew *skew = &stations_slot(ctx, station)->skew;
 	char raw[64];
 	enum skew_verdict verdict;
 
-	if (status->raw_time == NULL || status->time_us == status->received_us)
+	(void)host;
+	if (reading->raw_time == NULL || reading->time_us == reading->received_us)
 		return;
-	verdict = skew_learn(skew, status->time_us, status->received_us);
+	verdict = skew_learn(skew, reading->time_us, reading->received_us);
 	if (verdict == SKEW_FINE)
 		return;
-	snprintf(raw, sizeof(raw), "%.40s is %d s off", status->raw_time, (int)skew->last_s);
-	ocppd_quirk_hit(ctx->host, station, verdict == SKEW_OFFSET ? "E03" : "E07", raw);
+	if (verdict == SKEW_ABSURD)
+		snprintf(raw, sizeof(raw), "%.40s", reading->raw_time);
+	else
+		snprintf(raw, sizeof(raw), "%.40s is %d s off", reading->raw_time,
+			 (int)skew->last_s);
+	ocppd_quirk_hit(ctx->host, station, codes[verdict], raw);
 }
 
 static int
@@ -425,10 +436,12 @@ ops_status(void *self, struct ocppd_host *host, struct ocppd_station *station,
 	struct ocppd_unit *unit = NULL;
 	struct connector *connector;
 	struct report *report;
+	const struct ocppd_clock_reading reading = { status->raw_time, status->time_us,
+						     status->received_us };
 	uint64_t digest = digest_of(status);
 	int r;
 
-	note_clock(ctx, station, status);
+	ops_clock(ctx, host, station, &reading);
 	if (place.evse < 0 || place.evse > PLACE_MAX || place.connector < 0 ||
 	    place.connector > PLACE_MAX)
 		return 0;
@@ -740,4 +753,5 @@ const struct ocppd_stations_ops stations_ops = {
 	.password = ops_password,
 	.label = ops_label,
 	.configuration_diff = ops_configuration_diff,
+	.clock = ops_clock,
 };

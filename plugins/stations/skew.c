@@ -42,13 +42,15 @@ enum skew_verdict
 skew_learn(struct skew *skew, int64_t time_us, int64_t received_us)
 {
 	int64_t found_s = time_us / US - received_us / US;
-	bool agrees = skew->agreeing > 0 && magnitude(found_s - skew->last_s) <= AGREE_S;
+	/* With the first, not the one before: a queue that is emptied comes nearer step by step. */
+	bool agrees = skew->agreeing > 0 && magnitude(found_s - skew->first_s) <= AGREE_S;
 
 	if (magnitude(found_s) > SKEW_MAX_S)
-		return SKEW_FINE;
+		return SKEW_ABSURD;
 	if (!agrees) {
 		skew->agreeing = 0;
 		skew->first_received_us = received_us;
+		skew->first_s = (int32_t)found_s;
 	}
 	if (skew->agreeing < AGREEING_MIN)
 		skew->agreeing++;

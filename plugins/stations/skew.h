@@ -13,7 +13,8 @@
  */
 struct skew {
 	int64_t first_received_us; /* of those that agree */
-	int32_t last_s;            /* station's time minus time of receipt */
+	int32_t first_s;
+	int32_t last_s; /* station's time minus time of receipt */
 	uint8_t agreeing;
 	bool is_known;  /* last_s is the clock's, not a queue's */
 	bool is_offset; /* E03: local time labelled as UTC */
@@ -23,6 +24,7 @@ enum skew_verdict {
 	SKEW_FINE,
 	SKEW_DRIFT,  /* E07: more than five minutes */
 	SKEW_OFFSET, /* E03: near a multiple of a quarter of an hour */
+	SKEW_ABSURD, /* E04: 1970, far future; tells nothing of the clock's skew */
 };
 
 enum skew_verdict skew_learn(struct skew *skew, int64_t time_us, int64_t received_us);

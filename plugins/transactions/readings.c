@@ -181,6 +181,22 @@ learn(struct readings_op *op, const struct ocppd_tx_readings *all,
 	active_learn(active, reading);
 }
 
+/* Quirk E06. What came before it in the message, or before the message, is newer; or it stands
+ * twice in one message. A message that is repeated is no such thing. */
+static bool
+is_out_of_order(const struct ocppd_tx_readings *all, uint32_t i, const struct active *active)
+{
+	int64_t time_us = all->readings[i].time_us;
+
+	if ((all->readings[i].flags & OCPPD_TX_TIME) != 0)
+		return false;
+	if (i > 0 && (all->readings[i - 1].flags & OCPPD_TX_TIME) == 0 &&
+	    time_us <= all->readings[i - 1].time_us)
+		return true;
+	return i == 0 && active != NULL && active->last_reading_us != 0 &&
+	       time_us < active->last_reading_us;
+}
+
 static int
 add_reading(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_tx_readings *all,
 	    uint32_t i)
@@ -194,6 +210,8 @@ add_reading(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_
 	struct ocppd_value id;
 	int r;
 
+	if (is_out_of_order(all, i, active))
+		ocppd_quirk_hit(ctx->host, op->station, "E06", reading->raw_time);
 	if (recent != NULL && (active == NULL || reading->time_us < active->start_us)) {
 		id = ocppd_value_int(recent->id);
 		op->settle_id = recent->id;

@@ -445,7 +445,13 @@ AT(ocppd_stations_ops, availability, 56);
 AT(ocppd_stations_ops, password, 64);
 AT(ocppd_stations_ops, label, 72);
 AT(ocppd_stations_ops, configuration_diff, 80);
-LEAST(ocppd_stations_ops, 88);
+AT(ocppd_stations_ops, clock, 88);
+LEAST(ocppd_stations_ops, 96);
+
+AT(ocppd_clock_reading, raw_time, 0);
+AT(ocppd_clock_reading, time_us, 8);
+AT(ocppd_clock_reading, received_us, 16);
+LEAST(ocppd_clock_reading, 24);
 
 AT(ocppd_key_diff, name, 0);
 AT(ocppd_key_diff, wanted, 8);

@@ -128,6 +128,13 @@ struct ocppd_connector_info {
 /* Another value than 0 ends the walk and is returned. */
 typedef int ocppd_connector_fn(const struct ocppd_connector_info *info, void *arg);
 
+/* What a station's clock showed in a message that it sent at once, or may have kept for later. */
+struct ocppd_clock_reading {
+	const char *raw_time; /* the station's text; NULL: absent */
+	int64_t time_us;      /* what it was read as */
+	int64_t received_us;
+};
+
 struct ocppd_stations_ops {
 	uint32_t struct_size;
 	uint32_t reserved;
@@ -198,6 +205,11 @@ struct ocppd_stations_ops {
 	int (*configuration_diff)(void *self, struct ocppd_host *host,
 				  struct ocppd_station *station, const char *template_name,
 				  ocppd_key_diff_fn *fn, void *arg);
+
+	/* Learns a station's clock from a time that could be read (quirks E03, E04, E07), of
+	 * whatever message but a status, which is learnt from by itself. */
+	void (*clock)(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		      const struct ocppd_clock_reading *reading);
 };
 
 OCPPD_END_DECLS
