@@ -183,16 +183,31 @@ list_length(struct json_object *list)
 		       : 0;
 }
 
+/* One walk over the few members there are, instead of a look-up for each that might be. */
 static void
 sampled_of(struct json_object *object, struct ocppd_sampled *ret)
 {
-	ret->value = ocppd_json_get_str(object, "value");
-	ret->context = ocppd_json_get_str(object, "context");
-	ret->format = ocppd_json_get_str(object, "format");
-	ret->measurand = ocppd_json_get_str(object, "measurand");
-	ret->phase = ocppd_json_get_str(object, "phase");
-	ret->location = ocppd_json_get_str(object, "location");
-	ret->unit = ocppd_json_get_str(object, "unit");
+	const struct {
+		const char *name;
+		const char **text;
+	} members[] = {
+		{ "value", &ret->value },       { "measurand", &ret->measurand },
+		{ "unit", &ret->unit },         { "phase", &ret->phase },
+		{ "context", &ret->context },   { "format", &ret->format },
+		{ "location", &ret->location },
+	};
+
+	if (!json_object_is_type(object, json_type_object))
+		return;
+	json_object_object_foreach (object, name, value) {
+		for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+			if (members[i].name[0] != name[0] || strcmp(members[i].name, name) != 0)
+				continue;
+			if (json_object_is_type(value, json_type_string))
+				*members[i].text = json_object_get_string(value);
+			break;
+		}
+	}
 }
 
 int

@@ -7,7 +7,6 @@
  */
 #include "values.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +21,7 @@
 #define FORM_ABSENT 2u
 
 #define SCALE_MAX 15u
+#define DECIMAL_TEXT_SIZE 32
 
 /* Number 0 is "not stated", the first word has number 1. */
 static const char *const measurands[] = {
@@ -70,14 +70,20 @@ static const char *const units[] = {
 	"kvar", "A",   "V",    "Celsius", "Fahrenheit", "Percent", "Hertz", "K",   NULL,
 };
 
+static unsigned char
+lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 static int
 compare_folded(const char *a, const char *b)
 {
-	while (*a != '\0' && tolower((unsigned char)*a) == tolower((unsigned char)*b)) {
+	while (*a != '\0' && lower(*a) == lower(*b)) {
 		a++;
 		b++;
 	}
-	return tolower((unsigned char)*a) - tolower((unsigned char)*b);
+	return lower(*a) - lower(*b);
 }
 
 /* The number of a word, 0 for NULL, `other` for a word of its own (quirk D07: case is folded). */
@@ -86,6 +92,11 @@ word_number(const char *const *words, const char *word, uint32_t other)
 {
 	if (word == NULL)
 		return 0;
+	/* Nearly all spell it well. */
+	for (uint32_t i = 0; words[i] != NULL; i++) {
+		if (words[i][0] == word[0] && strcmp(words[i], word) == 0)
+			return i + 1;
+	}
 	for (uint32_t i = 0; words[i] != NULL; i++) {
 		if (compare_folded(words[i], word) == 0)
 			return i + 1;
@@ -242,11 +253,11 @@ decimal_parse(const char *text, struct decimal *ret)
 
 /* The plainest text of a number. */
 static void
-decimal_print(const struct decimal *number, char *ret_text, size_t size)
+decimal_print(const struct decimal *number, char ret_text[DECIMAL_TEXT_SIZE])
 {
 	uint64_t rest =
 		number->mantissa < 0 ? 0 - (uint64_t)number->mantissa : (uint64_t)number->mantissa;
-	char digits[32];
+	char digits[DECIMAL_TEXT_SIZE];
 	size_t at = sizeof(digits);
 	uint32_t written = 0;
 
@@ -260,7 +271,7 @@ decimal_print(const struct decimal *number, char *ret_text, size_t size)
 	} while (rest != 0 || written <= number->scale);
 	if (number->mantissa < 0)
 		digits[--at] = '-';
-	snprintf(ret_text, size, "%s", digits + at);
+	memcpy(ret_text, digits + at, sizeof(digits) - at);
 }
 
 /* ---- Packing -------------------------------------------------------------------------------- */
@@ -336,12 +347,12 @@ put_value(struct packer *packer, const struct ocppd_sampled *value)
 	uint32_t unit = word_number(units, unit_word(value->unit), CODE_TEXT_8);
 	uint32_t form = FORM_TEXT;
 	struct decimal number = { 0, 0 };
-	char text[32];
+	char text[DECIMAL_TEXT_SIZE];
 
 	if (value->value == NULL) {
 		form = FORM_ABSENT;
 	} else if (decimal_parse(value->value, &number) == 0) {
-		decimal_print(&number, text, sizeof(text));
+		decimal_print(&number, text);
 		form = strcmp(text, value->value) == 0 ? FORM_NUMBER : FORM_TEXT;
 	}
 
@@ -397,7 +408,7 @@ static uint64_t
 hash_more(uint64_t hash, const char *text)
 {
 	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)tolower((unsigned char)*text)) * 0x100000001b3u;
+		hash = (hash ^ lower(*text)) * 0x100000001b3u;
 	return (hash ^ 0xffu) * 0x100000001b3u;
 }
 
@@ -517,7 +528,7 @@ take_number(struct unpacker *unpacker, const char **ret)
 	if (number.scale > SCALE_MAX || take_varint(unpacker, &zigzag) < 0)
 		return OCPPD_EINVAL;
 	number.mantissa = (int64_t)(zigzag >> 1) ^ -(int64_t)(zigzag & 1);
-	decimal_print(&number, unpacker->number, sizeof(unpacker->number));
+	decimal_print(&number, unpacker->number);
 	*ret = unpacker->number;
 	return 0;
 }
@@ -583,8 +594,8 @@ bool
 sampled_energy_of(const struct ocppd_sampled *value, struct sampled_energy *ret)
 {
 	uint32_t measurand = word_number(measurands, measurand_of(value), CODE_TEXT_8);
-	uint32_t context = word_number(contexts, context_of(value), CODE_TEXT_4);
 	struct decimal number;
+	uint32_t context;
 
 	if (measurand != 1 && measurand != 5)
 		return false;
@@ -600,6 +611,7 @@ sampled_energy_of(const struct ocppd_sampled *value, struct sampled_energy *ret)
 	} else if (value->unit != NULL && compare_folded(value->unit, "Wh") != 0) {
 		return false;
 	}
+	context = word_number(contexts, context_of(value), CODE_TEXT_4);
 	ret->wh = number.mantissa;
 	for (uint32_t i = 0; i < number.scale; i++)
 		ret->wh /= 10;
