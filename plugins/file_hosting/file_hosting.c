@@ -420,7 +420,15 @@ on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	}
 	if (r >= 0)
 		r = clean_up(ctx);
-	started(ctx, r, err);
+	if (r < 0)
+		started(ctx, r, err);
+}
+
+/* Only now may files arrive. */
+void
+hosting_cleaned(struct hosting *ctx)
+{
+	started(ctx, 0, NULL);
 }
 
 static int
@@ -679,7 +687,7 @@ static const struct ocppd_option options[] = {
 	{ "drain", OCPPD_CONF_DURATION_MS, OCPPD_RELOADABLE, AT(drain_ms), .min = 0, .max = 600000,
 	  .def = "5s",
 	  .doc = "How long requests that are under way may take to end when the module stops; "
-		 "stations resume downloads after a restart." },
+		 "stations resume downloads after a restart. Keep it below `module_stop_timeout`." },
 };
 
 static const struct ocppd_need needs[] = {

@@ -83,7 +83,9 @@ struct job {
 	char blob[BLOB_SIZE];
 	char (*keep)[BLOB_SIZE]; /* CLEAN: on record; sorted; owned */
 	size_t keep_count;
-	int64_t limit; /* IMPORT */
+	size_t found;   /* CLEAN: of them, in the store */
+	size_t strange; /* CLEAN: others there */
+	int64_t limit;  /* IMPORT */
 };
 STAILQ_HEAD(job_list, job);
 
@@ -240,7 +242,8 @@ extern const struct ocppd_files_ops hosting_ops;
 /* file_hosting.c */
 void hosting_done(struct hosting *ctx); /* one callback less to wait for */
 void hosting_check_stopped(struct hosting *ctx);
-void hosting_count(struct hosting *ctx); /* metrics and health */
+void hosting_cleaned(struct hosting *ctx); /* nothing of an earlier life is in `incoming` */
+void hosting_count(struct hosting *ctx);   /* metrics and health */
 
 /* doors.c */
 int doors_open(struct hosting *ctx, struct ocppd_error *err);

@@ -39,8 +39,15 @@ compare_blobs(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+static bool
+is_kept(const struct job *job, const char *name)
+{
+	return job->keep_count > 0 && strlen(name) == BLOB_SIZE - 1 &&
+	       bsearch(name, job->keep, job->keep_count, BLOB_SIZE, compare_blobs) != NULL;
+}
+
 static void
-clean_entry(struct hosting *ctx, const struct job *job, const char *name)
+clean_entry(struct hosting *ctx, struct job *job, const char *name)
 {
 	struct desk *desk = &ctx->desk;
 	char blob[BLOB_SIZE];
@@ -51,8 +58,7 @@ clean_entry(struct hosting *ctx, const struct job *job, const char *name)
 		return;
 	}
 	memcpy(blob, name, sizeof(blob));
-	if (job->keep_count > 0 &&
-	    bsearch(blob, job->keep, job->keep_count, BLOB_SIZE, compare_blobs) != NULL) {
+	if (is_kept(job, blob)) {
 		memset(&file, 0, sizeof(file));
 		memcpy(file.blob, blob, sizeof(file.blob));
 		if (received_settle(desk, &file) != 0)
@@ -65,26 +71,54 @@ clean_entry(struct hosting *ctx, const struct job *job, const char *name)
 					     "ended"));
 }
 
+typedef void entry_fn(struct hosting *ctx, struct job *job, const char *name);
+
 static void
-clean(struct hosting *ctx, struct job *job)
+walk(struct hosting *ctx, struct job *job, int folder, entry_fn *fn)
 {
-	int fd = openat(ctx->desk.incoming_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
-	if (job->keep_count > 0)
-		qsort(job->keep, job->keep_count, BLOB_SIZE, compare_blobs);
 	if (dir == NULL) {
+		OCPPD_ERROR(ctx->host, "files.uncleaned", OCPPD_INT("errno", errno));
 		if (fd >= 0)
 			(void)close(fd);
-		OCPPD_ERROR(ctx->host, "files.uncleaned", OCPPD_INT("errno", errno));
 		return;
 	}
 	while ((entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			clean_entry(ctx, job, entry->d_name);
+			fn(ctx, job, entry->d_name);
 	}
 	(void)closedir(dir);
+}
+
+static void
+count_entry(struct hosting *ctx, struct job *job, const char *name)
+{
+	(void)ctx;
+	if (is_kept(job, name))
+		job->found++;
+	else
+		job->strange++;
+}
+
+/* Before anything new can arrive. What is in the store is never removed here: the database may be
+ * an older copy. */
+static void
+clean(struct hosting *ctx, struct job *job)
+{
+	if (job->keep_count > 0)
+		qsort(job->keep, job->keep_count, BLOB_SIZE, compare_blobs);
+	walk(ctx, job, ctx->desk.incoming_fd, clean_entry);
+	walk(ctx, job, ctx->desk.store_fd, count_entry);
+	if (job->strange > 0)
+		OCPPD_WARN(ctx->host, "files.unknown", OCPPD_INT("count", job->strange),
+			   OCPPD_STR("text", "files in store that are not on record"));
+	if (job->found < job->keep_count)
+		OCPPD_ERROR(ctx->host, "files.missing",
+			    OCPPD_INT("count", job->keep_count - job->found),
+			    OCPPD_STR("text", "files on record that are not in store"));
 }
 
 /* The connection's thread goes on with the answer. */
@@ -299,6 +333,8 @@ worker_give(struct hosting *ctx, struct job *job)
 static void
 collect(struct hosting *ctx, struct job *job)
 {
+	enum job_kind kind = job->kind;
+
 	ctx->jobs--;
 	switch (job->kind) {
 	case JOB_SETTLE:
@@ -318,6 +354,8 @@ collect(struct hosting *ctx, struct job *job)
 	}
 	free(job->keep);
 	free(job);
+	if (kind == JOB_CLEAN)
+		hosting_cleaned(ctx);
 }
 
 void

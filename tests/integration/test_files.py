@@ -863,6 +863,21 @@ def test_killed_in_the_middle_of_an_upload(tmp_path):
         assert len(daemon.log.events("file.unfinished")) == 1
         assert content(daemon, file_id) == LOG
         assert ask(show(daemon, made)["url"], "PUT", LOG)[0] == 200
+        assert daemon.log.events("files.missing") == daemon.log.events("files.unknown") == []
+
+
+def test_store_that_is_not_what_the_record_says(tmp_path):
+    with configured(tmp_path) as daemon:
+        upload(daemon, "one.bin", b"one")
+        upload(daemon, "two.bin", b"two")
+        daemon.stop()
+        store = os.path.join(daemon.folder, "files", "store")
+        names = sorted(os.listdir(store))
+        os.rename(os.path.join(store, names[0]), os.path.join(store, "0" * 32))
+        daemon.start()
+        assert daemon.log.wait("files.missing")["count"] == "1"
+        assert daemon.log.wait("files.unknown")["count"] == "1"
+        assert sorted(os.listdir(store)) == sorted(["0" * 32, names[1]])
 
 
 def test_stop_waits_for_what_is_under_way(tmp_path):
