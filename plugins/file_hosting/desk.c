@@ -179,9 +179,10 @@ notes_free(struct image_notes *notes)
 void
 grant_unref(struct grant *grant)
 {
-	if (--grant->refs > 0)
+	if (grant == NULL || --grant->refs > 0)
 		return;
 	notes_free(grant->notes);
+	free(grant->sent);
 	free(grant);
 }
 
@@ -191,7 +192,7 @@ grant_notice(struct desk *desk, struct grant *grant, uint32_t notice, const char
 	if (grant->id == 0)
 		return; /* an operator sees what happens */
 	if (reason != NULL)
-		(void)snprintf(grant->reason, sizeof(grant->reason), "%s", reason);
+		grant->reason = reason;
 	if (grant->notices == 0) {
 		TAILQ_INSERT_TAIL(&desk->noticed, grant, noticed);
 		grant->refs++;
@@ -209,7 +210,7 @@ guest_cut(struct guest *guest, const char *reason)
 	if (guest->is_cut)
 		return;
 	guest->is_cut = true;
-	(void)snprintf(guest->cut_reason, sizeof(guest->cut_reason), "%s", reason);
+	guest->cut_reason = reason;
 	/* Its thread finds the socket at its end, and closes it. */
 	(void)shutdown(guest->fd, SHUT_RDWR);
 }

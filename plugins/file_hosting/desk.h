@@ -80,7 +80,7 @@ struct grant {
 	char blob[BLOB_SIZE];
 	char sha256[SHA256_SIZE];
 	char name[NAME_SIZE];
-	struct spans sent;
+	struct spans *sent; /* owned; NULL: nothing */
 	/* SEND */
 	int64_t max_bytes;
 	struct image_notes *notes; /* an operator's upload */
@@ -91,10 +91,10 @@ struct grant {
 	int64_t saved_bytes; /* core: as the table knows it */
 	uint32_t attempts;
 	char remote[REMOTE_SIZE];
-	uint32_t notices; /* NOTICE_* */
-	char reason[REASON_SIZE];
-	uint32_t retry; /* core: an event (OCPPD_FILES_*) that could not be stored yet */
-	uint32_t saves; /* core: units under way */
+	uint32_t notices;   /* NOTICE_* */
+	const char *reason; /* of NOTICE_BROKEN; static */
+	uint32_t retry;     /* core: an event (OCPPD_FILES_*) that could not be stored yet */
+	uint32_t saves;     /* core: units under way */
 };
 TAILQ_HEAD(grant_list, grant);
 
@@ -110,7 +110,7 @@ struct guest {
 	bool is_suspended; /* waits for us */
 	bool is_busy;      /* a request is under way */
 	bool is_cut;
-	char cut_reason[REASON_SIZE];
+	const char *cut_reason; /* static */
 };
 TAILQ_HEAD(guest_list, guest);
 
@@ -204,9 +204,10 @@ void grant_insert(struct desk *desk, struct grant *grant); /* takes the caller's
 void grant_remove(struct desk *desk, struct grant *grant); /* from the desk, and gives it up */
 struct grant *grant_find(struct desk *desk, const char *token);
 struct grant *grant_by_id(struct desk *desk, int64_t id);
-void grant_unref(struct grant *grant);
+void grant_unref(struct grant *grant); /* NULL is fine */
+/* reason: static, or NULL. */
 void grant_notice(struct desk *desk, struct grant *grant, uint32_t notice, const char *reason);
-/* Shuts the connections of its requests; NULL: all connections. */
+/* Shuts the connections of its requests; NULL: all connections. reason: static. */
 void grant_cut(struct desk *desk, const struct grant *grant, const char *reason);
 /* Looks after the deadlines of all connections. */
 void guests_tick(struct desk *desk, int64_t now_mono_us);

@@ -117,7 +117,7 @@ on_tick(struct ocppd_host *host, void *arg)
 		ctx->is_ticking = false;
 }
 
-/* Those that have nothing under way, and at last all of them. */
+/* Those that have nothing under way, and at last all of them but for who waits for an answer. */
 static void
 close_guests(struct hosting *ctx)
 {

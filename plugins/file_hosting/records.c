@@ -120,8 +120,14 @@ grant_of_row(struct hosting *ctx, const struct ocppd_value *row)
 	value_copy(&row[T_BLOB], grant->blob, sizeof(grant->blob));
 	value_copy(&row[T_SHA256], grant->sha256, sizeof(grant->sha256));
 	value_copy(&row[T_NAME], grant->name, sizeof(grant->name));
-	if (row[T_SPANS].type == OCPPD_VALUE_TEXT)
-		spans_read(row[T_SPANS].data, row[T_SPANS].len, &grant->sent);
+	if (row[T_SPANS].type == OCPPD_VALUE_TEXT && row[T_SPANS].len > 0) {
+		grant->sent = calloc(1, sizeof(*grant->sent));
+		if (grant->sent == NULL) {
+			free(grant);
+			return NULL;
+		}
+		spans_read(row[T_SPANS].data, row[T_SPANS].len, grant->sent);
+	}
 	grant->file_id = row[T_FILE].number;
 	grant->max_bytes = row[T_MAX].number;
 	grant->attempts = (uint32_t)row[T_ATTEMPTS].number;
@@ -149,6 +155,7 @@ transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, con
 					   .transfer = &view.transfer,
 					   .files = files,
 					   .file_count = count,
+					   .file_stride = sizeof(struct ocppd_file),
 					   .text = text };
 	const char *const labels[] = { event_names[kind], NULL };
 
@@ -254,7 +261,9 @@ save_add(struct hosting *ctx, struct ocppd_unit *unit, const struct grant *grant
 
 	transfer_view(ctx, grant, &view);
 	desk_lock(&ctx->desk);
-	spans_print(&grant->sent, spans);
+	spans[0] = '\0';
+	if (grant->sent != NULL)
+		spans_print(grant->sent, spans);
 	desk_unlock(&ctx->desk);
 	const struct ocppd_value values[] = {
 		ocppd_value_int(view.transfer.id),       ocppd_value_int(view.transfer.state),
@@ -348,10 +357,9 @@ records_notices(struct hosting *ctx)
 	desk_lock(desk);
 	while ((grant = TAILQ_FIRST(&desk->noticed)) != NULL) {
 		uint32_t notices = grant->notices;
-		char reason[REASON_SIZE];
+		const char *reason = grant->reason;
 		bool is_open = grant->state == OCPPD_TRANSFER_OPEN;
 
-		memcpy(reason, grant->reason, sizeof(reason));
 		TAILQ_REMOVE(&desk->noticed, grant, noticed);
 		grant->notices = 0;
 		desk_unlock(desk);

@@ -530,7 +530,7 @@ row_json(struct hosting *ctx, const struct ocppd_value *row)
 	live = grant_by_id(&ctx->desk, stored->id);
 	desk_unlock(&ctx->desk);
 	transfer_view(ctx, live != NULL ? live : stored, &view);
-	free(stored);
+	grant_unref(stored);
 	return transfer_json(&view.transfer, view.owner);
 }
 

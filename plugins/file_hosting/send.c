@@ -24,8 +24,12 @@ account(struct request *request, int64_t pos)
 	struct grant *grant = request->grant;
 
 	request->pos = pos;
-	spans_add(&grant->sent, request->from, pos);
-	grant->bytes = spans_total(&grant->sent);
+	if (grant->sent == NULL)
+		grant->sent = calloc(1, sizeof(*grant->sent));
+	if (grant->sent == NULL)
+		return; /* it counts as not sent */
+	spans_add(grant->sent, request->from, pos);
+	grant->bytes = spans_total(grant->sent);
 }
 
 static ssize_t
@@ -65,7 +69,8 @@ open_file(struct request *request)
 	if (request->fd >= 0 && fstat(request->fd, &info) == 0 &&
 	    info.st_size == request->grant->size)
 		return 0;
-	OCPPD_ERROR(desk->host, "file.unreadable", OCPPD_INT("file", request->grant->file_id),
+	OCPPD_ERROR(desk->host, "file.unreadable", OCPPD_STR("station", request->grant->station_id),
+		    OCPPD_INT("file", request->grant->file_id),
 		    OCPPD_STR("blob", request->grant->blob),
 		    OCPPD_INT("errno", request->fd < 0 ? errno : 0));
 	return request->fd < 0 && errno == ENOENT ? 404 : 500;

@@ -216,7 +216,7 @@ on_transfer(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	}
 	asked->transfer_fn(asked->host, result, result < 0 ? NULL : &view.transfer, err,
 			   asked->arg);
-	free(grant);
+	grant_unref(grant);
 	asked_end(asked);
 }
 
@@ -333,7 +333,7 @@ static void
 asked_fail(struct asked *asked, int result, const struct ocppd_error *err)
 {
 	asked->transfer_fn(asked->host, result, NULL, err, asked->arg);
-	free(asked->grant);
+	grant_unref(asked->grant);
 	asked_end(asked);
 }
 
@@ -507,7 +507,7 @@ service_transfer_new(void *self, struct ocppd_host *host,
 	asked->grant = grant_of_request(ctx, host, &own);
 	r = asked->grant == NULL ? OCPPD_ENOMEM : begin_transfer(ctx, asked);
 	if (r < 0) {
-		free(asked->grant);
+		grant_unref(asked->grant);
 		free(asked);
 		return ocppd_error_set(err, r, "the transfer cannot be put on record: %s",
 				       ocppd_strerror(r));

@@ -712,7 +712,7 @@ AT(ocppd_files_event, time_us, 8);
 AT(ocppd_files_event, transfer, 16);
 AT(ocppd_files_event, files, 24);
 AT(ocppd_files_event, file_count, 32);
-AT(ocppd_files_event, reserved, 36);
+AT(ocppd_files_event, file_stride, 36);
 AT(ocppd_files_event, text, 40);
 LEAST(ocppd_files_event, 48);
 
