@@ -232,17 +232,17 @@ static const struct ocppd_plugin plugin = { OCPPD_GUARD, "test", "1", "Test",
 					    .actions = OCPPD_TABLE(actions) };
 
 static const struct ocpp_conf ocpp_conf = {
-	.call_timeout_ms = 30000,
+	.call_timeout_ms = 60000,
 	.call_wait_ms = 60000,
 	.call_queue = 64,
-	.handler_timeout_ms = 30000,
+	.handler_timeout_ms = 60000,
 	.inbound_queue = 64,
 	.max_stations = 1000,
 	.reply_memory = 1048576,
 };
 static const struct runtime_conf runtime_conf = {
-	.start_timeout_ms = 1000,
-	.stop_timeout_ms = 1000,
+	.start_timeout_ms = 30000,
+	.stop_timeout_ms = 30000,
 	.event_queue = 1000,
 	.post_queue = 1000,
 };
@@ -387,14 +387,14 @@ configure(struct daemon_thread *daemon, const struct files *files, const struct 
 		.io_threads = 2,
 		.max_connections = 1000,
 		.max_handshakes = 64,
-		.handshake_timeout_ms = 5000,
-		.close_timeout_ms = 500,
+		.handshake_timeout_ms = 60000,
+		.close_timeout_ms = 1000,
 		.max_message = 8192,
 		.max_outbound = 262144,
 		.max_outbound_count = 256,
 		.max_undrained = 1000,
 		.idle_floor_s = 60,
-		.tcp_user_timeout_ms = 10000,
+		.tcp_user_timeout_ms = 60000,
 	};
 }
 
