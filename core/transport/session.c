@@ -541,7 +541,8 @@ adopt(struct session *session)
 	bool is_tls = tls_is_on(session);
 	lws_adopt_desc_t desc = {
 		.vh = is_tls ? io->vhosts[session->listener] : io->vhost,
-		.type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
+		/* Flags in an enum: a cast says that it is meant. */
+		.type = (lws_adoption_type)(LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP),
 		.fd.sockfd = session->fd,
 		.opaque = session,
 	};

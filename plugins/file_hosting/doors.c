@@ -161,6 +161,8 @@ read_pem(const char *path, struct ocppd_error *err)
 	return text;
 }
 
+static void on_library_log(void *cls, const char *format, va_list args) OCPPD_PRINTF(2, 0);
+
 static void
 on_library_log(void *cls, const char *format, va_list args)
 {

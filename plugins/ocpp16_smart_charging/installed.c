@@ -525,7 +525,7 @@ installed_load(struct smart *ctx, struct ocppd_station *station, const struct oc
 	char *text = text_dup(&row[COL_PROFILE]);
 	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
 	struct profile *profile = NULL;
-	struct installed *installed;
+	struct installed *installed = NULL;
 	int r = profile_parse(json, row[COL_CONNECTOR].number, &profile);
 
 	if (r >= 0) {

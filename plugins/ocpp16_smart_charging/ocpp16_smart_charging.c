@@ -88,9 +88,9 @@ subscribe(struct smart *ctx)
 static int
 find_services(struct smart *ctx)
 {
-	const void *storage;
-	const void *stations;
-	const void *transactions;
+	const void *storage = NULL;
+	const void *stations = NULL;
+	const void *transactions = NULL;
 	int r = ocppd_service_get(ctx->host, "ocppd.storage", 1, 0, &storage, &ctx->storage_self);
 
 	if (r >= 0)

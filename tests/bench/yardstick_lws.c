@@ -139,7 +139,9 @@ on_connection(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < 64; i++) {
-		lws_adopt_desc_t d = { .vh = y->vhost, .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP };
+		lws_adopt_desc_t d = { .vh = y->vhost,
+				       .type = (lws_adoption_type)(LWS_ADOPT_SOCKET |
+								   LWS_ADOPT_HTTP) };
 
 		if (y->paced > 0 && y->pending >= y->paced) {
 			uv_poll_stop(&y->listener);

@@ -580,7 +580,7 @@ handshake_admission_table_as_listed(void **state)
 		if (protocol)
 			(void)snprintf(wanted, sizeof(wanted), "rotocol: %s\r\n", protocol);
 		if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 || !strstr(head, wanted) ||
-		    (!protocol && strstr(head, "rotocol:")) || !strstr(head, ACCEPT + 4))
+		    (!protocol && strstr(head, "rotocol:")) || !strstr(head, &ACCEPT[4]))
 			fail_msg("%s: %s", admissions[i].label, head);
 		say_text(fd, "[2,\"1\",\"Echo\",{}]");
 		expect_text(fd, "[3,\"1\",{}]");

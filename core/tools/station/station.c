@@ -35,6 +35,9 @@ station_is_offline(const struct station *station)
 	return station->state == STATION_OFFLINE && !station->wants_online;
 }
 
+static void print_line(struct station *station, const struct output_line *line, const char *format,
+		       va_list args) OCPPD_PRINTF(3, 0);
+
 static void
 print_line(struct station *station, const struct output_line *line, const char *format,
 	   va_list args)

@@ -337,8 +337,8 @@ static int
 acme_start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 {
 	struct acme *acme = ctx;
-	const void *charging;
-	const void *transactions;
+	const void *charging = NULL;
+	const void *transactions = NULL;
 	int r = ocppd_service_get(host, "ocppd.smart_charging", 1, 0, &charging,
 				  &acme->charging_self);
 
