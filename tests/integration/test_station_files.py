@@ -180,6 +180,41 @@ def test_firmware_ends_where_it_is_told_to(outcome, wanted):
 
 
 @needs_transfers
+def test_firmware_that_is_told_and_firmware_that_is_done():
+    async def play():
+        with files() as server:
+            async with bed("--idle", "--speed", "100", "-o", "UpdateFirmware=Pretended*1", "-o",
+                           "UpdateFirmware=Wordless*1") as (csms, _):
+                await order(csms, server.url + "/fw-2.0.bin")
+                await firmware(csms, "Downloading", "Downloaded", "Installing", "Installed")
+                assert server.asked == [] and len(csms.sent("BootNotification")) == 1
+                told = len(csms.sent("FirmwareStatusNotification"))
+                await order(csms, server.url + "/fw-2.0.bin")
+                assert (await csms.next("BootNotification"))["firmwareVersion"] == "2.0"
+                await csms.next("StatusNotification", connectorId=2)
+                assert len(csms.sent("FirmwareStatusNotification")) == told
+                assert server.asked == ["/fw-2.0.bin"]
+    run(play())
+
+
+@needs_transfers
+def test_diagnostics_that_are_told_and_diagnostics_that_are_sent():
+    async def play():
+        with files() as server:
+            async with bed("--idle", "--speed", "100", "-o", "GetDiagnostics=Pretended*1", "-o",
+                           "GetDiagnostics=Wordless*1") as (csms, station):
+                await csms.call("GetDiagnostics", {"location": server.url + "/"})
+                await diagnostics(csms, "Uploading", "Uploaded")
+                assert server.uploads == []
+                await csms.call("GetDiagnostics", {"location": server.url + "/"})
+                while not station.events("diagnostics.sent"):
+                    await csms.call("GetLocalListVersion")
+                assert len(server.uploads) == 1
+                assert len(csms.sent("DiagnosticsStatusNotification")) == 2
+    run(play())
+
+
+@needs_transfers
 @pytest.mark.parametrize("method,folder", [("put", "/d/"), ("post", "/d/"), ("multipart", "/d/"),
                                            ("put", "/whole/name.log")])
 def test_diagnostics_are_sent(method, folder):

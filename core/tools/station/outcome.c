@@ -29,11 +29,11 @@ static const char *const trigger[] = { "Accepted", "Rejected", "NotImplemented",
 static const char *const unlock[] = { "Unlocked", "UnlockFailed", "NotSupported", NULL };
 
 static const char *const list_versions[] = { "-1", "0", NULL };
-static const char *const diagnostics[] = { "NoFile", "Uploading", "Uploaded", "UploadFailed",
-					   NULL };
+static const char *const diagnostics[] = { "NoFile",    "Uploading", "Uploaded", "UploadFailed",
+					   "Pretended", "Wordless",  NULL };
 static const char *const firmware[] = { "Downloading", "Downloaded",         "DownloadFailed",
 					"Installing",  "InstallationFailed", "Installed",
-					NULL };
+					"Pretended",   "Wordless",           NULL };
 
 #define CORE "Core"
 #define LISTS "LocalAuthListManagement"

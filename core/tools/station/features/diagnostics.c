@@ -27,6 +27,13 @@ give_up(struct station *station)
 }
 
 static void
+uploaded(struct station *station)
+{
+	job_tell(&station->diagnostics, "Uploaded");
+	job_end(&station->diagnostics);
+}
+
+static void
 describe_connectors(const struct station *station, struct buf *file)
 {
 	for (uint32_t i = 0; i <= station->connector_count; i++) {
@@ -80,8 +87,7 @@ on_sent(void *arg, const struct transfer_result *result)
 	}
 	station_note(station, OUTPUT_STEP, "diagnostics.sent", NULL, "%lld bytes as %s to %s",
 		     (long long)result->bytes, job->name, job->url);
-	job_tell(job, "Uploaded");
-	job_end(job);
+	uploaded(station);
 }
 
 static void
@@ -100,10 +106,14 @@ send_file(struct station *station)
 
 	if (!str_eq(job->status, "Uploading"))
 		job_tell(job, "Uploading");
-	if (job_ends_here(job, "Uploading"))
+	if (job_is_told(job, "Uploading"))
 		return;
-	if (job_ends_here(job, "UploadFailed")) {
+	if (job_is_told(job, "UploadFailed")) {
 		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), give_up);
+		return;
+	}
+	if (job_is_told(job, "Pretended")) {
+		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), uploaded);
 		return;
 	}
 	buf_printf(&url, "%s%s", job->url, is_folder ? job->name : "");

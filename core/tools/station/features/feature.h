@@ -137,8 +137,8 @@ int job_begin(struct job *job, const struct request *request);
 void job_end(struct job *job); /* nothing is under way now */
 void job_fini(struct job *job);
 void job_tell(struct job *job, const char *status);
-/* Told to go no further than here: it stays at that status. */
-bool job_ends_here(const struct job *job, const char *status);
+/* Whether that outcome is told: a status to go no further than, or another play. */
+bool job_is_told(const struct job *job, const char *status);
 void job_later(struct job *job, int64_t ms, job_fn *next);
 /* Whether next is tried again later: after a failure. */
 bool job_retries(struct job *job, const char *why, job_fn *next);

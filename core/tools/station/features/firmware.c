@@ -21,8 +21,13 @@ install_ended(struct station *station)
 {
 	struct job *job = &station->firmware;
 
-	if (job_ends_here(job, "InstallationFailed")) {
+	if (job_is_told(job, "InstallationFailed")) {
 		job_tell(job, "InstallationFailed");
+		job_end(job);
+		return;
+	}
+	if (job_is_told(job, "Pretended")) {
+		job_tell(job, "Installed");
 		job_end(job);
 		return;
 	}
@@ -50,7 +55,7 @@ install(struct station *station)
 	}
 	job->is_waiting = false;
 	job_tell(job, "Installing");
-	if (!job_ends_here(job, "Installing"))
+	if (!job_is_told(job, "Installing"))
 		job_later(job, fleet_scaled(station->fleet, INSTALL_MS), install_ended);
 }
 
@@ -69,6 +74,16 @@ firmware_booted(struct station *station)
 	station->is_updated = false;
 	job_tell(&station->firmware, "Installed");
 	job_end(&station->firmware);
+}
+
+static void
+downloaded(struct station *station)
+{
+	struct job *job = &station->firmware;
+
+	job_tell(job, "Downloaded");
+	if (!job_is_told(job, "Downloaded"))
+		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), install);
 }
 
 static void
@@ -94,9 +109,7 @@ on_fetched(void *arg, const struct transfer_result *result)
 	}
 	station_note(station, OUTPUT_STEP, "firmware.fetched", NULL, "%lld bytes from %s",
 		     (long long)result->bytes, job->url);
-	job_tell(job, "Downloaded");
-	if (!job_ends_here(job, "Downloaded"))
-		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), install);
+	downloaded(station);
 }
 
 static void
@@ -111,10 +124,14 @@ fetch(struct station *station)
 
 	if (!str_eq(job->status, "Downloading"))
 		job_tell(job, "Downloading");
-	if (job_ends_here(job, "Downloading"))
+	if (job_is_told(job, "Downloading"))
 		return;
-	if (job_ends_here(job, "DownloadFailed")) {
+	if (job_is_told(job, "DownloadFailed")) {
 		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), give_up);
+		return;
+	}
+	if (job_is_told(job, "Pretended")) {
+		job_later(job, fleet_scaled(station->fleet, PAUSE_MS), downloaded);
 		return;
 	}
 	r = transfer_start(&station->fleet->loop, &opts, on_fetched, station, &job->transfer);

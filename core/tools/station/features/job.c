@@ -66,11 +66,12 @@ void
 job_tell(struct job *job, const char *status)
 {
 	job->status = status;
-	station_call(job->station, NULL, job->action, payload_words("status", status));
+	if (!job_is_told(job, "Wordless"))
+		station_call(job->station, NULL, job->action, payload_words("status", status));
 }
 
 bool
-job_ends_here(const struct job *job, const char *status)
+job_is_told(const struct job *job, const char *status)
 {
 	return str_eq(job->last, status);
 }

@@ -54,6 +54,7 @@ static const struct {
 	{ "SupportedFeatureProfiles",
 	  "Core,FirmwareManagement,LocalAuthListManagement,Reservation,RemoteTrigger,SmartCharging",
 	  KEY_READONLY },
+	{ "SupportedFileTransferProtocols", "FTP,FTPS,HTTP,HTTPS", KEY_READONLY },
 	{ "TransactionMessageAttempts", "3", KEY_NUMBER },
 	{ "TransactionMessageRetryInterval", "60", KEY_NUMBER },
 	{ "UnlockConnectorOnEVSideDisconnect", "true", KEY_BOOLEAN },
