@@ -331,6 +331,13 @@ describe_stop(const struct call *call, struct json_object *answer, struct buf *t
 		buf_printf(text, ", tag %s", text_of(info, "status"));
 }
 
+static void
+describe_word(const struct call *call, struct json_object *answer, struct buf *text)
+{
+	(void)answer;
+	buf_add_str(text, text_of(call->payload, "status"));
+}
+
 void
 payload_describe(const struct call *call, struct json_object *answer, struct buf *text)
 {
@@ -338,9 +345,14 @@ payload_describe(const struct call *call, struct json_object *answer, struct buf
 		const char *action;
 		void (*fn)(const struct call *, struct json_object *, struct buf *);
 	} rows[] = {
-		{ "BootNotification", describe_boot },     { "Authorize", describe_authorize },
-		{ "StatusNotification", describe_status }, { "StartTransaction", describe_start },
-		{ "MeterValues", describe_meter },         { "StopTransaction", describe_stop },
+		{ "BootNotification", describe_boot },
+		{ "Authorize", describe_authorize },
+		{ "StatusNotification", describe_status },
+		{ "StartTransaction", describe_start },
+		{ "MeterValues", describe_meter },
+		{ "StopTransaction", describe_stop },
+		{ "FirmwareStatusNotification", describe_word },
+		{ "DiagnosticsStatusNotification", describe_word },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
