@@ -110,19 +110,24 @@ deliver(struct ocpp *ocpp, struct ocppd_outcall *call)
 	}
 }
 
-static void
-on_done(struct ocppd_core *core, void *arg)
+void
+calls_tell(struct ocpp *ocpp)
 {
-	struct ocpp *ocpp = core->ocpp;
 	struct ocppd_outcall *call;
 
-	(void)arg;
-	ocpp->calls.is_posted = false;
 	while ((call = TAILQ_FIRST(&ocpp->calls.done)) != NULL) {
 		TAILQ_REMOVE(&ocpp->calls.done, call, queue);
 		call->is_listed = false;
 		deliver(ocpp, call);
 	}
+}
+
+static void
+on_done(struct ocppd_core *core, void *arg)
+{
+	(void)arg;
+	core->ocpp->calls.is_posted = false;
+	calls_tell(core->ocpp);
 }
 
 static void

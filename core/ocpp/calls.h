@@ -109,8 +109,10 @@ void calls_init(struct ocpp *ocpp);
 void calls_fini(struct ocpp *ocpp);
 /* Ends what the module asked for or owns, as CANCELLED; nothing of it is called afterwards. */
 void calls_detach(struct ocpp *ocpp, struct ocppd_host *host);
-/* A CALLRESULT or CALLERROR; takes the message. */
+/* A CALLRESULT or CALLERROR; takes the message. Who asked is told after the current callback. */
 void calls_answer(struct ocpp *ocpp, struct inbound *message);
+/* The same now, where no callback is under way: before what came later is looked at. */
+void calls_tell(struct ocpp *ocpp);
 /* The station's connection is over. */
 void calls_gone(struct ocpp *ocpp, struct ocppd_station *station);
 /* Draining: what waits ends as CANCELLED. */

@@ -301,6 +301,9 @@ ocpp_inbound(struct ocppd_core *core, struct inbound *message)
 	frames_in(ocpp, message);
 	if (message->met != 0)
 		count_met(ocpp, message);
+	/* A station that confirms and acts at once, or leaves: the confirmation came first. */
+	if (message->kind == INBOUND_CALL || message->kind == INBOUND_CLOSED)
+		calls_tell(ocpp);
 	switch (message->kind) {
 	case INBOUND_OPENED:
 		station_opened(ocpp, conn);

@@ -212,7 +212,7 @@ scripted_connect(struct scripted *scripted, const char *station_id)
 }
 
 void
-scripted_recv(struct scripted_conn *conn, const char *text)
+scripted_feed(struct scripted_conn *conn, const char *text)
 {
 	struct ocppd_core *core = conn->scripted->core;
 	struct reader reader = {
@@ -229,7 +229,13 @@ scripted_recv(struct scripted_conn *conn, const char *text)
 	atomic_store(&conn->conn.last_receive_us, reader.now_us);
 	ocpp_inbound(core, message);
 	action_table_release(reader.table);
-	(void)core_turn(core);
+}
+
+void
+scripted_recv(struct scripted_conn *conn, const char *text)
+{
+	scripted_feed(conn, text);
+	(void)core_turn(conn->scripted->core);
 }
 
 const char *

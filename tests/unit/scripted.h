@@ -59,6 +59,8 @@ struct scripted_conn *scripted_connect_as(struct scripted *scripted, const char 
 					  uint32_t registration, const char *const *quirks,
 					  bool is_strict);
 void scripted_recv(struct scripted_conn *conn, const char *text);
+/* The same without running what is posted: more comes in the same turn. */
+void scripted_feed(struct scripted_conn *conn, const char *text);
 /* The next frame to the station; NULL: there is none. */
 void scripted_expect(struct scripted_conn *conn, const char *text);
 /* The next frame, borrowed. */

@@ -15,6 +15,7 @@ struct module {
 	int prepare_result;
 	bool is_warning;
 	struct ocppd_outcall *pending;
+	uint32_t completed_before; /* what the station said next */
 };
 
 struct asked {
@@ -78,6 +79,16 @@ on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 			       json_object_to_json_string_ext(conf, JSON_C_TO_STRING_PLAIN));
 }
 
+static int
+on_notify(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req, void *ctx)
+{
+	struct module *module = ctx;
+
+	(void)req;
+	module->completed_before = module->completed_count;
+	return ocppd_call_reply_text(host, call, "{}", 2);
+}
+
 static const struct ocppd_field reset_req[] = {
 	{ "type", OCPPD_T_STRING, OCPPD_REQUIRED, .max = 5 },
 };
@@ -95,6 +106,7 @@ static const struct ocppd_action actions[] = {
 	  .conf = OCPPD_TABLE(status_conf), .prepare = on_prepare, .completed = on_completed },
 	{ "ocpp1.6", "RemoteStop", OCPPD_TO_STATION,
 	  OCPPD_ACTION_ACCEPTED_ONLY | OCPPD_ACTION_PRIORITY, .conf = OCPPD_TABLE(status_conf) },
+	{ "ocpp1.6", "Notify", OCPPD_FROM_STATION, .on_call = on_notify },
 };
 static const struct ocppd_plugin plugin = { .name = "owner", .actions = OCPPD_TABLE(actions) };
 static const struct ocppd_plugin asker_plugin = { .name = "asker" };
@@ -201,6 +213,29 @@ calls_reply_reaches_owner_and_asker(void **state)
 	expect_end(&world, OCPPD_RES_REPLY, 1);
 	assert_true(scripted_metric(&world.scripted, "ocppd_results_unsolicited_total", NULL) >
 		    0.5);
+	world_fini(&world);
+}
+
+/* A station that confirms and acts at once: both may be read in one turn. */
+static void
+calls_reply_is_told_before_what_came_after_it(void **state)
+{
+	struct world world;
+	char text[128];
+	char id[64];
+
+	(void)state;
+	world_init(&world);
+	assert_int_equal(ask(&world, "Reset", "{\"type\":\"Soft\"}", 0, NULL), 0);
+	expect_call(&world, "Reset", id);
+	(void)snprintf(text, sizeof(text), "[3,\"%s\",{\"status\":\"Accepted\"}]", id);
+	scripted_feed(world.conn, text);
+	assert_int_equal(world.asked.count, 0);
+	scripted_feed(world.conn, "[2,\"next\",\"Notify\",{}]");
+	assert_int_equal(world.module.completed_before, 1);
+	expect_end(&world, OCPPD_RES_REPLY, 1);
+	(void)core_turn(world.scripted.core);
+	expect_end(&world, OCPPD_RES_REPLY, 1);
 	world_fini(&world);
 }
 
@@ -579,6 +614,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_reply_reaches_owner_and_asker),
+		cmocka_unit_test(calls_reply_is_told_before_what_came_after_it),
 		cmocka_unit_test(calls_answers_end_as_they_should),
 		cmocka_unit_test(calls_timeout_counts_from_the_write),
 		cmocka_unit_test(calls_one_in_flight_priority_first),
