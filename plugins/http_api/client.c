@@ -198,7 +198,7 @@ on_reply(void *connection, uint32_t status, uint32_t is_problem, struct json_obj
 	struct client *client = connection;
 
 	client->request = NULL;
-	send_json(client, status, is_problem != 0, body);
+	send_json(client, status, is_problem != 0 || problem_is(status, body), body);
 }
 
 static void

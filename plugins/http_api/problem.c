@@ -97,3 +97,10 @@ problem_body(const struct problem *problem)
 	}
 	return body;
 }
+
+bool
+problem_is(uint32_t status, struct json_object *body)
+{
+	return status >= 400 && ocppd_json_get_str(body, "type") != NULL &&
+	       ocppd_json_get_str(body, "title") != NULL;
+}

@@ -3,6 +3,7 @@
 #ifndef HTTP_API_PROBLEM_H
 #define HTTP_API_PROBLEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <ocppd/abi.h>
@@ -23,5 +24,8 @@ uint32_t problem_set(struct problem *problem, uint32_t status, const char *kind,
 struct json_object *problem_body(const struct problem *problem);
 /* "Not Found" for 404. Static. */
 const char *status_phrase(uint32_t status);
+
+/* Whether an answer is one, maybe with results beside it. */
+bool problem_is(uint32_t status, struct json_object *body);
 
 #endif

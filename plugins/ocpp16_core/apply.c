@@ -64,13 +64,44 @@ is_as_wanted(struct json_object *item)
 				  (strcmp(result, "confirmed") == 0 && badness(item) < 2));
 }
 
+/* How it may end: the words of a command's results, and the problem (RFC 9457) that each is. */
+struct ending {
+	uint32_t result; /* OCPPD_RES_* */
+	uint32_t status;
+	const char *word;
+	const char *kind;
+	const char *title;
+};
+
+static const struct ending endings[] = {
+	{ OCPPD_RES_REPLY, 200, "confirmed", NULL, NULL },
+	{ OCPPD_RES_ERROR, 502, "error", "station-error", "Bad Gateway" },
+	{ OCPPD_RES_TIMEOUT, 504, "timeout", "timeout", "Gateway Timeout" },
+	{ OCPPD_RES_GONE, 409, "gone", "connection-ended", "Conflict" },
+	{ OCPPD_RES_REFUSED, 422, "refused", "refused", "Unprocessable Content" },
+	{ OCPPD_RES_CANCELLED, 503, "cancelled", "shutting-down", "Service Unavailable" },
+};
+
+static const struct ending *
+ending_of(uint32_t result)
+{
+	size_t last = sizeof(endings) / sizeof(endings[0]) - 1;
+
+	for (size_t i = 0; i < last; i++) {
+		if (endings[i].result == result)
+			return &endings[i];
+	}
+	return &endings[last];
+}
+
 static struct json_object *
-apply_body(struct apply *apply, const char *word)
+apply_body(struct apply *apply, const struct ending *ending)
 {
 	struct json_object *body = json_object_new_object();
 	size_t count = json_object_array_length(apply->items);
 	int64_t deviations = 0;
 	size_t worst = 0;
+	char type[64];
 
 	for (size_t i = 0; i < count; i++) {
 		struct json_object *item = json_object_array_get_idx(apply->items, i);
@@ -81,47 +112,26 @@ apply_body(struct apply *apply, const char *word)
 	ocppd_json_add_str(body, "stationId", ocppd_station_id(apply->station));
 	ocppd_json_add_str(body, "template",
 			   ocppd_json_get_str(ocppd_request_body(apply->request), "template"));
-	ocppd_json_add_str(body, "result", word);
-	if (apply->result == OCPPD_RES_REPLY)
+	ocppd_json_add_str(body, "result", ending->word);
+	if (ending->kind == NULL) {
 		ocppd_json_add_str(body, "status", statuses[worst]);
-	else
+	} else {
+		snprintf(type, sizeof(type), "urn:ocppd:problem:%s", ending->kind);
+		ocppd_json_add_str(body, "type", type);
+		ocppd_json_add_str(body, "title", ending->title);
+		ocppd_json_add_int(body, "status", ending->status);
 		ocppd_json_add_str(body, "detail", apply->problem);
+	}
 	ocppd_json_add_int(body, "sent", apply->sent);
 	ocppd_json_add_int(body, "deviations", deviations);
 	ocppd_json_add(body, "items", json_object_get(apply->items));
 	return body;
 }
 
-static const char *
-result_word(uint32_t result, uint32_t *ret_status)
-{
-	switch (result) {
-	case OCPPD_RES_REPLY:
-		*ret_status = 200;
-		return "confirmed";
-	case OCPPD_RES_ERROR:
-		*ret_status = 502;
-		return "error";
-	case OCPPD_RES_TIMEOUT:
-		*ret_status = 504;
-		return "timeout";
-	case OCPPD_RES_GONE:
-		*ret_status = 409;
-		return "gone";
-	case OCPPD_RES_REFUSED:
-		*ret_status = 422;
-		return "refused";
-	default:
-		*ret_status = 503;
-		return "cancelled";
-	}
-}
-
 static void
 apply_end(struct apply *apply)
 {
-	uint32_t status = 200;
-	const char *word = result_word(apply->result, &status);
+	const struct ending *ending = ending_of(apply->result);
 
 	for (; apply->next < json_object_array_length(apply->items); apply->next++) {
 		struct json_object *item = json_object_array_get_idx(apply->items, apply->next);
@@ -129,7 +139,8 @@ apply_end(struct apply *apply)
 		if (ocppd_json_get(item, "result") == NULL)
 			ocppd_json_add_str(item, "result", "notSent");
 	}
-	ocppd_request_reply(apply->ctx->host, apply->request, status, apply_body(apply, word));
+	ocppd_request_reply(apply->ctx->host, apply->request, ending->status,
+			    apply_body(apply, ending));
 	apply_free(apply);
 }
 
@@ -157,10 +168,9 @@ on_changed(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	struct json_object *item = json_object_array_get_idx(apply->items, apply->next++);
 	const char *code = "";
 	const char *text = "";
-	uint32_t status;
 
 	(void)host;
-	ocppd_json_add_str(item, "result", result_word(result, &status));
+	ocppd_json_add_str(item, "result", ending_of(result)->word);
 	if (ocppd_outcall_was_sent(call) != 0)
 		apply->sent++;
 	switch (result) {

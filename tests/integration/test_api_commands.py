@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 import pytest
-from harness import DEADLINE_S, Daemon, Station, run
+from harness import DEADLINE_S, Daemon, Station, UnixHTTPConnection, run
 
 GRACE = {"connect_grace": "0s"}
 
@@ -82,6 +82,27 @@ def test_a_result_for_each_station_named(daemon):
     assert len(first["items"]) == 2
     rest = results(daemon, job, "?limit=2&after=" + first["next"])
     assert len(rest["items"]) == 1 and "next" not in rest
+
+
+def test_what_is_no_success_is_a_problem_with_the_result_beside_it(daemon):
+    def ask():
+        connection = UnixHTTPConnection(daemon.socket)
+        connection.request("POST", "/v1/stations/A-4/commands/GetConfiguration", "{}",
+                           {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer, body
+
+    async def go():
+        async with fleet(daemon, "A-4") as (station,):
+            station.on_call["GetConfiguration"] = lambda req: [
+                4, station.calls[-1][1], "InternalError", "no way", {}]
+            return await asyncio.get_running_loop().run_in_executor(None, ask)
+    answer, body = run(go())
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert (answer.status, body["status"], body["result"]) == (502, 502, "error")
+    assert body["error"]["code"] == "InternalError"
 
 
 def test_at_most_parallel_stations_are_asked_at_a_time(daemon):

@@ -212,6 +212,9 @@ def test_what_goes_wrong_on_the_way_is_told_by_key(daemon):
                for answer in (error, timeout, gone)]
     assert (error[0], error[1]["result"]) == (502, "error")
     assert "no B today" in error[1]["detail"]
+    for status, body in (error, timeout, gone):  # problem details, the keys beside them
+        assert body["status"] == status and body["title"]
+        assert body["type"].startswith("urn:ocppd:problem:")
     assert results[0] == ["confirmed", "error", "confirmed"]
     assert (timeout[0], timeout[1]["result"]) == (504, "timeout")
     assert results[1] == ["timeout", "notSent"]
