@@ -109,6 +109,7 @@ struct guest {
 	int64_t bytes;     /* taken from it, or handed to it */
 	bool is_suspended; /* waits for us */
 	bool is_busy;      /* a request is under way */
+	bool is_answered;  /* what it sent is on record, or not: it will hear so */
 	bool is_cut;
 	const char *cut_reason; /* static */
 };

@@ -125,7 +125,8 @@ close_guests(struct hosting *ctx)
 
 	desk_lock(&ctx->desk);
 	TAILQ_FOREACH (guest, &ctx->desk.guests, all) {
-		if (!guest->is_suspended && (ctx->is_drained || !guest->is_busy))
+		if (!guest->is_busy ||
+		    (ctx->is_drained && !guest->is_suspended && !guest->is_answered))
 			guest_cut(guest, "the daemon stops");
 	}
 	desk_unlock(&ctx->desk);

@@ -292,8 +292,10 @@ struct json_object *transfer_json(const struct ocppd_transfer *transfer, const c
 void url_of(const char *base, const struct grant *grant, char ret_url[OCPPD_FILE_URL_MAX + 1]);
 /* Puts what the grant is now on record, then tells the event (OCPPD_FILES_*). */
 void transfer_save(struct hosting *ctx, struct grant *grant, uint32_t kind, const char *text);
-void transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, const char *text,
-		   const struct ocppd_file *files, uint32_t count);
+void transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, const char *text);
+/* It ended with these. */
+void transfer_tell_files(struct hosting *ctx, const struct grant *grant,
+			 const struct ocppd_file *files, uint32_t count);
 void transfer_end(struct hosting *ctx, struct grant *grant, uint32_t state);
 void records_notices(struct hosting *ctx);
 void records_progress(struct hosting *ctx, bool is_last);

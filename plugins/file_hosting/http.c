@@ -170,6 +170,7 @@ set_busy(struct request *request, bool is_busy)
 
 	desk_lock(request->desk);
 	guest->is_busy = is_busy;
+	guest->is_answered = false;
 	guest->mark_mono_us = ocppd_mono_us(request->desk->host);
 	guest->mark_bytes = guest->bytes;
 	desk_unlock(request->desk);

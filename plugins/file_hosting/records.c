@@ -144,23 +144,21 @@ grant_of_row(struct hosting *ctx, const struct ocppd_value *row)
 /* ---- Telling ----------------------------------------------------------------------------------
  */
 
-void
-transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, const char *text,
-	      const struct ocppd_file *files, uint32_t count)
+/* event: its kind, text and files; the rest is filled in. */
+static void
+tell(struct hosting *ctx, const struct grant *grant, struct ocppd_files_event *event)
 {
 	struct transfer_view view;
-	struct ocppd_files_event event = { .struct_size = sizeof(event),
-					   .kind = kind,
-					   .time_us = ocppd_now_us(ctx->host),
-					   .transfer = &view.transfer,
-					   .files = files,
-					   .file_count = count,
-					   .file_stride = sizeof(struct ocppd_file),
-					   .text = text };
+	uint32_t kind = event->kind;
+	const char *text = event->text;
 	const char *const labels[] = { event_names[kind], NULL };
 
 	transfer_view(ctx, grant, &view);
-	watch_tell(ctx, view.owner, &event);
+	event->struct_size = sizeof(*event);
+	event->file_stride = sizeof(struct ocppd_file);
+	event->time_us = ocppd_now_us(ctx->host);
+	event->transfer = &view.transfer;
+	watch_tell(ctx, view.owner, event);
 	if (kind == OCPPD_FILES_PROGRESS)
 		return;
 	(void)ocppd_metric_add(ctx->host, METRIC_TRANSFERS, labels, 1);
@@ -175,6 +173,25 @@ transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, con
 		ocppd_json_add_str(body, "text", text[0] == '\0' ? NULL : text);
 		(void)ocppd_event_publish(ctx->host, EVENT_TRANSFER_CHANGED, view.station_id, body);
 	}
+}
+
+void
+transfer_tell(struct hosting *ctx, const struct grant *grant, uint32_t kind, const char *text)
+{
+	struct ocppd_files_event event = { .kind = kind, .text = text };
+
+	tell(ctx, grant, &event);
+}
+
+void
+transfer_tell_files(struct hosting *ctx, const struct grant *grant, const struct ocppd_file *files,
+		    uint32_t count)
+{
+	struct ocppd_files_event event = {
+		.kind = OCPPD_FILES_COMPLETED, .text = "", .files = files, .file_count = count
+	};
+
+	tell(ctx, grant, &event);
 }
 
 /* ---- Saving -----------------------------------------------------------------------------------
@@ -236,7 +253,7 @@ on_saved(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uin
 		if (save->kind != 0) {
 			if (save->kind == OCPPD_FILES_BEGUN)
 				save->grant->is_told = true;
-			transfer_tell(ctx, save->grant, save->kind, save->text, NULL, 0);
+			transfer_tell(ctx, save->grant, save->kind, save->text);
 		}
 	}
 	save->grant->saves--;
@@ -406,7 +423,7 @@ records_progress(struct hosting *ctx, bool is_last)
 		if (grant == NULL)
 			break;
 		if (!is_last && bytes != grant->told_bytes)
-			transfer_tell(ctx, grant, OCPPD_FILES_PROGRESS, "", NULL, 0);
+			transfer_tell(ctx, grant, OCPPD_FILES_PROGRESS, "");
 		grant->told_bytes = bytes;
 		/* A download may be resumed after a crash: what was sent is kept as it grows. */
 		if (bytes != grant->saved_bytes && grant->saves == 0 &&

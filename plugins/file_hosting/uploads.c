@@ -126,8 +126,10 @@ received(struct hosting *ctx, struct upload *upload)
 	for (uint32_t i = 0; i < upload->count; i++)
 		file_of(upload, i, &files[i]);
 	desk_lock(&ctx->desk);
+	grant->file_id = upload->files[0].id;
 	grant->is_closed = true;
 	grant_cut(&ctx->desk, grant, "another request brought the file");
+	grant_remove(&ctx->desk, grant);
 	desk_unlock(&ctx->desk);
 	for (uint32_t i = 0; i < upload->count; i++)
 		OCPPD_INFO(ctx->host, "file.received", OCPPD_STR("station", grant->station_id),
@@ -136,7 +138,7 @@ received(struct hosting *ctx, struct upload *upload)
 			   OCPPD_INT("bytes", upload->files[i].size));
 	upload->status = 200;
 	(void)snprintf(upload->text, sizeof(upload->text), "Received\n");
-	transfer_tell(ctx, grant, OCPPD_FILES_COMPLETED, "", files, upload->count);
+	transfer_tell_files(ctx, grant, files, upload->count);
 }
 
 static void
@@ -163,6 +165,22 @@ answer_image(struct hosting *ctx, struct upload *upload)
 	desk_unlock(&ctx->desk);
 }
 
+/* It is not on record: the station, or the operator, may try again. */
+static void
+open_again(struct hosting *ctx, struct upload *upload, int result)
+{
+	struct grant *grant = upload->grant;
+	uint32_t status = result == OCPPD_ESPACE ? 507 : result == OCPPD_EINVAL ? 409 : 503;
+
+	desk_lock(&ctx->desk);
+	grant->state = OCPPD_TRANSFER_OPEN;
+	grant->is_closed = false;
+	grant->ended_us = 0;
+	desk_unlock(&ctx->desk);
+	records_arm(ctx, grant->expires_us);
+	refuse(ctx, upload, status, "the file could not be put on record");
+}
+
 static void
 on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
@@ -176,19 +194,7 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	if (result < 0) {
 		OCPPD_ERROR(host, "file.unstored", OCPPD_STR("err", ocppd_error_name(result)),
 			    OCPPD_STR("text", err == NULL ? NULL : err->text));
-		desk_lock(&ctx->desk);
-		if (grant->state == OCPPD_TRANSFER_COMPLETED) {
-			grant->state = OCPPD_TRANSFER_OPEN;
-			grant->is_closed = false;
-			grant->ended_us = 0;
-		}
-		desk_unlock(&ctx->desk);
-		records_arm(ctx, grant->expires_us);
-		refuse(ctx, upload,
-		       result == OCPPD_ESPACE   ? 507
-		       : result == OCPPD_EINVAL ? 409
-						: 503,
-		       "the file could not be put on record");
+		open_again(ctx, upload, result);
 		hosting_done(ctx);
 		return;
 	}
@@ -198,13 +204,7 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	if (grant->notes != NULL) {
 		answer_image(ctx, upload);
 	} else {
-		desk_lock(&ctx->desk);
-		grant->file_id = upload->files[0].id;
-		desk_unlock(&ctx->desk);
 		received(ctx, upload);
-		desk_lock(&ctx->desk);
-		grant_remove(&ctx->desk, grant);
-		desk_unlock(&ctx->desk);
 	}
 	hand_on(ctx, upload, JOB_SETTLE);
 	hosting_count(ctx);

@@ -133,6 +133,7 @@ resume(struct upload *upload)
 	desk_lock(desk);
 	upload->is_settled = true;
 	upload->guest->is_suspended = false;
+	upload->guest->is_answered = true;
 	upload->guest->mark_mono_us = ocppd_mono_us(desk->host);
 	desk_unlock(desk);
 	MHD_resume_connection(connection);
