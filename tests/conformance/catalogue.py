@@ -5,7 +5,6 @@
 import collections
 
 SECURITY = "not in scope: security"
-FIRMWARE = "not yet: needs ocpp16_firmware_management"
 
 Case = collections.namedtuple("Case", "id title group reason")
 
@@ -56,11 +55,11 @@ _ROWS = [
         ("043_5", "Send Local List - Differential"),
     ]),
     ("firmware_management", [
-        ("044_1", "Firmware Update - Download and Install", FIRMWARE),
-        ("044_2", "Firmware Update - Download Failed", FIRMWARE),
-        ("044_3", "Firmware Update - Installation Failed", FIRMWARE),
-        ("045_1", "Get Diagnostics", FIRMWARE),
-        ("045_2", "Get Diagnostics - Upload Failed", FIRMWARE),
+        ("044_1", "Firmware Update - Download and Install"),
+        ("044_2", "Firmware Update - Download Failed"),
+        ("044_3", "Firmware Update - Installation Failed"),
+        ("045_1", "Get Diagnostics"),
+        ("045_2", "Get Diagnostics - Upload Failed"),
     ]),
     ("reservation", [
         ("046", "Reservation of a Connector - Transaction"),

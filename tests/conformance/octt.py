@@ -14,8 +14,8 @@ import json
 import conversation
 from harness import DEADLINE_S, Daemon, Station, now
 
-MODULES = ["ocpp16_local_auth_list", "ocpp16_remote_trigger", "ocpp16_reservation",
-           "ocpp16_smart_charging", "metrics"]
+MODULES = ["ocpp16_firmware_management", "ocpp16_local_auth_list", "ocpp16_remote_trigger",
+           "ocpp16_reservation", "ocpp16_smart_charging", "metrics"]
 CONNECTORS = 2
 
 VALID = "04A2B3C4D5E680"
@@ -39,7 +39,9 @@ ACCEPTING = ("Accepted", "Scheduled", "RebootRequired", "Unlocked")
 def csms(folder, plugins=None, **top):
     """The daemon with every module and default options; tags and stations come by its API. What it
     might send by itself, it sends at once."""
-    loaded = {**{name: {} for name in MODULES}, "stations": {"unknown": "reject"}, **(plugins or {})}
+    loaded = {**{name: {} for name in MODULES}, "stations": {"unknown": "reject"},
+              "file_hosting": {"port": 0, "path": str(folder) + "/files", "min_free": "0B"},
+              **(plugins or {})}
     with Daemon(folder, loaded, connect_grace="0s", **top) as daemon:
         for tag, members in TAGS.items():
             status, body = daemon.api("PUT", f"/v1/id-tags/{tag}", members)
