@@ -306,10 +306,12 @@ int
 prepare_update(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,
 	       void *arg, struct ocppd_error *err)
 {
+	char now[OCPPD_TIME_SIZE];
 	int r = 0;
 
+	send_time_text(ocppd_outcall_station(call), ocppd_now_us(host), now);
 	if (ocppd_json_get(req, "retrieveDate") == NULL)
-		r = ocppd_json_add_time(req, "retrieveDate", ocppd_now_us(host));
+		r = ocppd_json_add_str(req, "retrieveDate", now);
 	if (r >= 0)
 		r = prepare(arg, call, req, KIND_FIRMWARE);
 	return r < 0 ? ocppd_error_set(err, r, "%s", ocppd_strerror(r)) : r;

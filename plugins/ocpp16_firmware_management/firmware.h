@@ -112,6 +112,7 @@ struct job {
 	bool is_dirty;  /* storage does not know the present state */
 	bool is_writing;
 	bool is_offering; /* its URL is being made */
+	bool has_turn;    /* it is counted as one that its rollout's stations are at */
 	bool is_to_send;  /* as soon as it is stored that it goes out */
 };
 TAILQ_HEAD(job_list, job);
@@ -383,6 +384,9 @@ void sending_free(struct firmware *ctx);
 
 /* Sends it if it may go now. */
 void send_try(struct job *job);
+/* A time as that station reads it, or "" for 0. */
+void send_time_text(const struct ocppd_station *station, int64_t time_us,
+		    char ret_text[OCPPD_TIME_SIZE]);
 /* Everything of that station that waits. */
 void send_station(struct firmware *ctx, struct ocppd_station *station);
 /* It is on disk that the CALL goes out. */
@@ -392,7 +396,7 @@ void send_now(struct job *job);
 int send_offer(struct job *job, ocppd_transfer_fn *fn, void *arg, struct ocppd_error *err);
 /* Until when that URL should be good. */
 int64_t send_offer_end(const struct job *job);
-/* "CP-1 (pending)": does the station take calls at present? */
+/* Does the station take calls at present? */
 bool send_is_reachable(struct ocppd_station *station);
 
 /* ---- listen.c ---------------------------------------------------------------------------------
@@ -411,10 +415,10 @@ void listen_reconcile(struct firmware *ctx);
 /* ---- rollout.c, select.c ----------------------------------------------------------------------
  */
 
-/* May another of its jobs go out? Counts it. */
+/* May another of its jobs go out? */
 bool rollout_may_send(const struct rollout *rollout);
 /* A job went from one state to another. */
-void rollout_moved(struct rollout *rollout, const struct job *job, enum job_state before);
+void rollout_moved(struct rollout *rollout, struct job *job, enum job_state before);
 /* One that was read from the table, or is new. */
 void rollout_loaded(struct rollout *rollout, struct job *job);
 void rollout_pump(struct rollout *rollout);

@@ -322,11 +322,23 @@ moved(struct job *job, enum job_state before)
 }
 
 static void
+note_quirk(struct job *job, const struct fact *fact)
+{
+	const char *quirk = progress_quirk(&job->progress, fact);
+
+	if (quirk != NULL)
+		ocppd_quirk_hit(job->ctx->host, job->station, quirk, fact->text);
+}
+
+static void
 take(struct job *job, const struct fact *fact, struct ocppd_call *call)
 {
 	enum job_state before = job->progress.state;
-	bool is_moved = progress_apply(&job->progress, fact);
 	struct line *line;
+	bool is_moved;
+
+	note_quirk(job, fact);
+	is_moved = progress_apply(&job->progress, fact);
 
 	if (fact->kind == FACT_TIME && !is_moved)
 		return;
@@ -362,6 +374,7 @@ job_notified(struct job *job, struct ocppd_call *call, const char *status)
 	job->notifications++;
 	/* Quirk I02: floods. What tells nothing new is counted, and stored with what does. */
 	if (is_repeated && !progress_apply(&after, &fact)) {
+		note_quirk(job, &fact);
 		job->progress = after;
 		(void)ocppd_call_reply_text(job->ctx->host, call, "{}", 2);
 		return;

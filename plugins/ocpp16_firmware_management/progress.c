@@ -673,6 +673,39 @@ apply_time(struct progress *p, const struct fact *fact)
 		time_is_over(p, fact);
 }
 
+/* ---- Quirks -----------------------------------------------------------------------------------
+ */
+
+static const char *
+told_quirk(const struct progress *p, const char *word)
+{
+	const struct told_row *row = find_told(p, word);
+
+	if (row == NULL || !progress_is_out(p))
+		return NULL;
+	if (p->kind == KIND_DIAGNOSTICS)
+		return p->state == STATE_NOTHING || strcmp(p->told, word) == 0 ? "I02" : NULL;
+	if (row->failure == FAILURE_INSTALLATION)
+		return NULL;
+	return (row->state == STATE_FAILED ? 1 : rank_of(row->state)) < p->told_rank ? "I04" : NULL;
+}
+
+const char *
+progress_quirk(const struct progress *p, const struct fact *fact)
+{
+	bool is_unnamed = p->kind == KIND_DIAGNOSTICS && p->state == STATE_NOTHING;
+
+	if (fact->kind == FACT_NOTIFIED)
+		return told_quirk(p, fact->text);
+	if (fact->kind == FACT_FILE_DONE)
+		return is_unnamed ? "I02" : NULL;
+	/* The new version, and not a word of it. */
+	if (fact->kind == FACT_BOOTED && p->kind == KIND_FIRMWARE && progress_is_out(p) &&
+	    !is_settled(p) && fact->text != NULL && p->told_rank == 0 && is_proof(p, fact->text))
+		return "I04";
+	return NULL;
+}
+
 static void
 apply_nothing(struct progress *p, const struct fact *fact)
 {

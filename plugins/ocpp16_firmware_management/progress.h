@@ -146,6 +146,9 @@ bool progress_is_done(const struct progress *progress);
 /* When FACT_TIME is due; 0: never. */
 int64_t progress_due(const struct progress *progress);
 
+/* The field quirk that a fact shows, by its code, before it is taken in; NULL: none. */
+const char *progress_quirk(const struct progress *progress, const struct fact *fact);
+
 /* Takes a fact in. True if the state is another one now. Every fact is good in every state. */
 bool progress_apply(struct progress *progress, const struct fact *fact);
 

@@ -26,12 +26,6 @@ is_open(enum job_state state)
 }
 
 static bool
-is_out(enum job_state state)
-{
-	return state > STATE_WAITING && is_open(state);
-}
-
-static bool
 is_failure(enum job_state state)
 {
 	return state == STATE_FAILED || state == STATE_EXPIRED || state == STATE_SILENT;
@@ -80,6 +74,16 @@ rollout_free_all(struct firmware *ctx)
 		rollout_free(rollout);
 }
 
+/* The station is at it, as far as is known: also while an answer is missing. */
+static void
+count_out(struct rollout *rollout, struct job *job)
+{
+	bool is_out = !progress_is_over(&job->progress) && progress_is_out(&job->progress);
+
+	rollout->out += is_out - job->has_turn;
+	job->has_turn = is_out;
+}
+
 void
 rollout_loaded(struct rollout *rollout, struct job *job)
 {
@@ -87,7 +91,7 @@ rollout_loaded(struct rollout *rollout, struct job *job)
 
 	job->rollout = rollout;
 	rollout->open += is_open(state);
-	rollout->out += is_out(state);
+	count_out(rollout, job);
 }
 
 void
@@ -177,6 +181,20 @@ rollout_run(struct rollout *rollout)
 	rollout_check(rollout);
 }
 
+/* A station that may have got it goes on, and is followed; but it is told nothing more. */
+static void
+give_up(struct job *job, const char *reason)
+{
+	if (job->progress.state != STATE_WAITING)
+		return;
+	if (!job->progress.is_unsure) {
+		job_fact(job, FACT_CANCELLED, reason, 0);
+		return;
+	}
+	job->progress.send_by_us = ocppd_now_us(job->ctx->host);
+	job_fact(job, FACT_TIME, NULL, 0);
+}
+
 void
 rollout_end(struct rollout *rollout, const char *state, const char *reason)
 {
@@ -188,9 +206,7 @@ rollout_end(struct rollout *rollout, const char *state, const char *reason)
 	TAILQ_FOREACH (job, &rollout->ctx->jobs, all) {
 		if (job->rollout != rollout)
 			continue;
-		/* A station that may have got it goes on, and is followed. */
-		if (job->progress.state == STATE_WAITING && !job->progress.is_unsure)
-			job_fact(job, FACT_CANCELLED, reason, 0);
+		give_up(job, reason);
 		job->rollout = NULL;
 	}
 	put(rollout, state, reason);
@@ -215,12 +231,12 @@ rollout_check(struct rollout *rollout)
 }
 
 void
-rollout_moved(struct rollout *rollout, const struct job *job, enum job_state before)
+rollout_moved(struct rollout *rollout, struct job *job, enum job_state before)
 {
 	enum job_state after = job->progress.state;
 
 	rollout->open += is_open(after) - is_open(before);
-	rollout->out += is_out(after) - is_out(before);
+	count_out(rollout, job);
 	rollout->failed += is_failure(after) - is_failure(before);
 	/* Not from within what it asked for itself. */
 	if (!rollout->is_pumping)

@@ -176,7 +176,8 @@ may_go(const struct job *job)
 	return p->state == STATE_WAITING && job->id != 0 && job->is_listed && !job->is_raw &&
 	       !job->is_offering && !job->ctx->is_stopping && !job->ctx->is_starting &&
 	       now_us >= p->try_us && now_us < p->send_by_us && send_is_reachable(job->station) &&
-	       !is_another_out(job) && (job->rollout == NULL || rollout_may_send(job->rollout));
+	       !is_another_out(job) &&
+	       (job->rollout == NULL || job->has_turn || rollout_may_send(job->rollout));
 }
 
 void
@@ -213,16 +214,22 @@ add_number(struct json_object *payload, const char *key, int64_t number)
 		ocppd_json_add_int(payload, key, number);
 }
 
+void
+send_time_text(const struct ocppd_station *station, int64_t time_us, char ret_text[OCPPD_TIME_SIZE])
+{
+	ret_text[0] = '\0';
+	if (time_us != 0 && ocppd_time_format(time_us, ret_text) == 24 &&
+	    ocppd_station_option(station, "whole_seconds") != NULL)
+		memcpy(ret_text + 19, "Z", 2);
+}
+
 static void
 add_time(const struct job *job, struct json_object *payload, const char *key, int64_t time_us)
 {
 	char text[OCPPD_TIME_SIZE];
 
-	if (time_us == 0 || ocppd_time_format(time_us, text) != 24)
-		return;
-	if (ocppd_station_option(job->station, "whole_seconds") != NULL)
-		memcpy(text + 19, "Z", 2);
-	ocppd_json_add_str(payload, key, text);
+	send_time_text(job->station, time_us, text);
+	ocppd_json_add_str(payload, key, text[0] == '\0' ? NULL : text);
 }
 
 static struct json_object *

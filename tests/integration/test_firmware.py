@@ -746,7 +746,7 @@ def test_module_leaves_and_returns(tmp_path):
             await boot(station, "2.0")
             await until(daemon, job, "Verified")
             assert (await until(daemon, cut, "Confirmed"))["attempts"] == 2
-    with Daemon(tmp_path, MODULE, connect_grace="0s") as daemon:
+    with Daemon(tmp_path, MODULE, connect_grace="0s", call_timeout="3s") as daemon:
         run(session(daemon))
 
 
@@ -783,7 +783,7 @@ def test_lists_and_ctl(daemon):
         async with at(daemon, "CP-LIST") as station:
             jobs = [await until(daemon, await update(daemon, "CP-LIST"), "Confirmed") for _ in range(3)]
             await tell(station, "DownloadFailed")
-            await fetch(daemon, "CP-LIST")
+            await until(daemon, await fetch(daemon, "CP-LIST"), "Confirmed")
         return jobs
 
     jobs = run(session())
@@ -965,6 +965,24 @@ def test_rollout_is_cancelled(daemon):
         assert (await daemon.api_async("GET", f"{ROLLOUTS}/999999"))[0] == 404
         assert (await daemon.api_async("DELETE", f"{ROLLOUTS}/999999"))[0] == 404
     run(session())
+
+
+def test_rollout_that_ends_asks_nobody_again(tmp_path):
+    async def session(daemon):
+        async with at(daemon, "CP-0", update=lambda payload: None) as one, at(daemon, "CP-1") as two:
+            rollout = await post(daemon, ROLLOUTS, {
+                "stations": ["CP-0", "CP-1"], "location": WHERE, "parallel": 1})
+            await called(one)
+            # It may have got it: nobody else's turn comes meanwhile.
+            job = await until(daemon, (await jobs_of(daemon, rollout))[-1], "Waiting")
+            assert job["attempts"] == 1 and not two.calls
+            status, body = await daemon.api_async("DELETE", f"{ROLLOUTS}/{rollout['rolloutId']}")
+            assert (status, body["jobs"]) == (200, {"Cancelled": 1, "Unconfirmed": 1}), body
+            await tell(one, "Downloading")
+            assert (await show(daemon, job))["state"] == "Downloading"
+            assert len(one.calls) == 1 and not two.calls
+    with Daemon(tmp_path, module(retry_interval="1h"), connect_grace="0s", call_timeout="1s") as daemon:
+        run(session(daemon))
 
 
 def test_rollout_goes_on_after_a_restart(tmp_path):

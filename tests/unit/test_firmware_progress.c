@@ -533,6 +533,86 @@ progress_is_out_from_the_first_sign(void **state)
 	assert_true(p.try_us > BEGIN_S * S);
 }
 
+static void
+progress_quirks_are_told_before_the_fact(void **state)
+{
+	static const struct {
+		const char *label;
+		struct story story;
+		const char *quirk; /* of the last step */
+	} rows[] = {
+		{ "in order",
+		  { .steps = { TAKEN, TOLD("Downloading", 0), TOLD("Downloaded", 0) } },
+		  NULL },
+		{ "out of order",
+		  { .steps = { TAKEN, TOLD("Installing", 0), TOLD("Downloading", 0) } },
+		  "I04" },
+		{ "late failure",
+		  { .steps = { TAKEN, TOLD("Installing", 0), TOLD("DownloadFailed", 0) } },
+		  "I04" },
+		{ "its own next try",
+		  { .steps = { TAKEN, TOLD("DownloadFailed", 0), TOLD("Downloading", 0) } },
+		  NULL },
+		{ "installation failed",
+		  { .steps = { TAKEN, TOLD("Installed", 0), TOLD("InstallationFailed", 0) } },
+		  NULL },
+		{ "the version alone",
+		  { .expected = "2", .before = "1", .steps = { TAKEN, BOOT("2", 0) } },
+		  "I04" },
+		{ "the version after words",
+		  { .expected = "2",
+		    .before = "1",
+		    .steps = { TAKEN, TOLD("Installing", 0), BOOT("2", 0) } },
+		  NULL },
+		{ "the old version",
+		  { .expected = "2", .before = "1", .steps = { TAKEN, BOOT("1", 0) } },
+		  NULL },
+		{ "flood",
+		  { .kind = KIND_DIAGNOSTICS,
+		    .steps = { TAKEN, TOLD("Uploading", 0), TOLD("Uploading", 0) } },
+		  "I02" },
+		{ "Idle twice",
+		  { .kind = KIND_DIAGNOSTICS,
+		    .steps = { TAKEN, TOLD("Idle", 0), TOLD("Idle", 0) } },
+		  NULL },
+		{ "no file name",
+		  { .kind = KIND_DIAGNOSTICS,
+		    .steps = { { FACT_SENDING, .state = STATE_SENDING },
+			       { FACT_CONFIRMED, NULL },
+			       TOLD("Uploading", 0) } },
+		  "I02" },
+		{ "no file name, and a file",
+		  { .kind = KIND_DIAGNOSTICS,
+		    .steps = { { FACT_SENDING, .state = STATE_SENDING },
+			       { FACT_CONFIRMED, NULL },
+			       { FACT_FILE_DONE, "x" } } },
+		  "I02" },
+		{ "a file",
+		  { .kind = KIND_DIAGNOSTICS, .steps = { TAKEN, { FACT_FILE_DONE, "x" } } },
+		  NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct progress p = begin(&rows[i].story);
+		const char *quirk = NULL;
+
+		for (size_t k = 0; k < STEPS_MAX; k++) {
+			const struct step *step = &rows[i].story.steps[k];
+			const struct fact fact = { step->kind, (BEGIN_S + (int64_t)k) * S, 0,
+						   step->text };
+
+			if (step->kind == FACT_SENDING && step->state == STATE_WAITING)
+				break;
+			quirk = progress_quirk(&p, &fact);
+			(void)progress_apply(&p, &fact);
+		}
+		if ((quirk == NULL) != (rows[i].quirk == NULL) ||
+		    (quirk != NULL && strcmp(quirk, rows[i].quirk) != 0))
+			fail_msg("%s: %s", rows[i].label, quirk == NULL ? "none" : quirk);
+	}
+}
+
 int
 main(void)
 {
@@ -540,6 +620,7 @@ main(void)
 		cmocka_unit_test(progress_stories_end_as_they_should),
 		cmocka_unit_test(progress_any_facts_keep_the_rules),
 		cmocka_unit_test(progress_words_lead_back),
+		cmocka_unit_test(progress_quirks_are_told_before_the_fact),
 		cmocka_unit_test(progress_is_out_from_the_first_sign),
 	};
 
