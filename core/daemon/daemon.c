@@ -372,6 +372,12 @@ on_modules_started(struct ocppd_core *core, int result, const struct problems *p
 		stop_modules(daemon);
 		return;
 	}
+	if (core->migration != 0) {
+		OCPPD_INFO(core->self, "daemon.migrated",
+			   OCPPD_INT("dry_run", core->migration == CORE_MIGRATION_PLAN));
+		stop_modules(daemon);
+		return;
+	}
 	/* Only now is it known which subprotocols are served and who may connect. */
 	if (transport_init(core, &daemon->settings->conf->transport, &err) < 0 ||
 	    transport_listen(core, &err) < 0) {
@@ -412,6 +418,7 @@ init_floors(struct daemon *daemon, struct log *log, struct ocppd_error *err)
 	if (r < 0)
 		return r;
 	daemon->core.daemon = daemon;
+	daemon->core.migration = daemon->opts->migration;
 	r = ocpp_init(&daemon->core, &conf->ocpp, err);
 	if (r < 0)
 		return r;

@@ -19,6 +19,7 @@ struct daemon_opts {
 	const char *vendor_dir;         /* NULL: the build's */
 	const char *const *module_dirs; /* in front of the configuration's */
 	uint32_t module_dir_count;
+	uint32_t migration; /* CORE_MIGRATION_…: stop when that is done */
 };
 
 /*
@@ -38,7 +39,8 @@ const struct ocppd_plugin *settings_module(const struct settings *settings, uint
 #define DAEMON_EXIT_USAGE 2
 #define DAEMON_EXIT_CONFIG 78
 
-/* Starts, runs until a signal, drains, stops. settings is taken. Returns an exit status. */
+/* Starts, runs until a signal (or migrates), drains, stops. settings is taken. Returns an exit
+ * status. */
 int daemon_run(const struct daemon_opts *opts, struct settings *settings, struct log *log);
 
 #endif

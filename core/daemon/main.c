@@ -26,6 +26,7 @@ enum command {
 	COMMAND_RUN,
 	COMMAND_CHECK,
 	COMMAND_PRINT_OPTIONS,
+	COMMAND_MIGRATE,
 	COMMAND_VERSION,
 	COMMAND_HELP,
 };
@@ -36,6 +37,7 @@ struct command_line {
 	const char *module_dirs[MODULE_DIRS_MAX];
 	uint32_t log_level; /* 0: as configured */
 	bool is_verbose;
+	bool is_dry_run;
 };
 
 static const char help[] =
@@ -45,6 +47,8 @@ static const char help[] =
 	"\n"
 	"  --config FILE       configuration, instead of " BUILD_CONFIG_FILE "\n"
 	"  --check             validate the configuration and the modules, then exit; changes nothing\n"
+	"  --migrate           bring the tables of all modules up to date, then exit; with --dry-run\n"
+	"                      only say what would be done\n"
 	"  --print-options     print every option of the core and the configured modules as YAML\n"
 	"  --module-dir DIR    look for modules here first; may be repeated\n"
 	"  --vendor-conf-dir DIR  the packages' snippets, instead of " BUILD_VENDOR_CONF_DIR "\n"
@@ -62,6 +66,8 @@ parse(int argc, char **argv, struct command_line *line)
 		OPT_CONFIG = 256,
 		OPT_CHECK,
 		OPT_PRINT,
+		OPT_MIGRATE,
+		OPT_DRY_RUN,
 		OPT_MODULE_DIR,
 		OPT_VENDOR,
 		OPT_LEVEL,
@@ -73,6 +79,8 @@ parse(int argc, char **argv, struct command_line *line)
 		{ "config", required_argument, NULL, OPT_CONFIG },
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "print-options", no_argument, NULL, OPT_PRINT },
+		{ "migrate", no_argument, NULL, OPT_MIGRATE },
+		{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 		{ "module-dir", required_argument, NULL, OPT_MODULE_DIR },
 		{ "vendor-conf-dir", required_argument, NULL, OPT_VENDOR },
 		{ "log-level", required_argument, NULL, OPT_LEVEL },
@@ -93,6 +101,12 @@ parse(int argc, char **argv, struct command_line *line)
 			break;
 		case OPT_PRINT:
 			line->command = COMMAND_PRINT_OPTIONS;
+			break;
+		case OPT_MIGRATE:
+			line->command = COMMAND_MIGRATE;
+			break;
+		case OPT_DRY_RUN:
+			line->is_dry_run = true;
 			break;
 		case OPT_MODULE_DIR:
 			if (line->opts.module_dir_count == MODULE_DIRS_MAX) {
@@ -131,6 +145,10 @@ parse(int argc, char **argv, struct command_line *line)
 	if (optind < argc) {
 		(void)fprintf(stderr, "ocppd: unexpected argument: %s\nTry: ocppd --help\n",
 			      argv[optind]);
+		return DAEMON_EXIT_USAGE;
+	}
+	if (line->is_dry_run && line->command != COMMAND_MIGRATE) {
+		(void)fputs("ocppd: --dry-run goes with --migrate\nTry: ocppd --help\n", stderr);
 		return DAEMON_EXIT_USAGE;
 	}
 	return DAEMON_EXIT_OK;
@@ -203,14 +221,16 @@ print_options(const struct settings *settings)
 static int
 run(const struct command_line *line, struct settings *settings)
 {
+	uint32_t level = line->log_level != 0 ? line->log_level : settings_log_level(settings);
 	struct clock clock;
 	struct log *log;
 	int status;
 
+	/* What is done, or would be, is what one asks for. */
+	if (line->opts.migration != 0 && level < OCPPD_LOG_INFO)
+		level = OCPPD_LOG_INFO;
 	clock_init(&clock);
-	log = log_new(&clock, STDERR_FILENO,
-		      line->log_level != 0 ? line->log_level : settings_log_level(settings),
-		      getenv("JOURNAL_STREAM") != NULL);
+	log = log_new(&clock, STDERR_FILENO, level, getenv("JOURNAL_STREAM") != NULL);
 	if (log == NULL) {
 		settings_free(settings);
 		(void)fputs("ocppd: out of memory\n", stderr);
@@ -251,7 +271,9 @@ ocppd_main(int argc, char **argv)
 	}
 	problems_fini(&problems);
 
-	if (line.command == COMMAND_RUN)
+	if (line.command == COMMAND_MIGRATE)
+		line.opts.migration = line.is_dry_run ? CORE_MIGRATION_PLAN : CORE_MIGRATION_APPLY;
+	if (line.command == COMMAND_RUN || line.command == COMMAND_MIGRATE)
 		return run(&line, settings);
 	status = line.command == COMMAND_CHECK ? print_check(settings, line.opts.config_path)
 					       : print_options(settings);

@@ -51,6 +51,10 @@ struct runtime_conf {
 	int64_t post_queue;  /* warn threshold of undelivered posts */
 };
 
+/* Whether modules live (0), or only their storage does, until the tables of all are up to date. */
+#define CORE_MIGRATION_APPLY 1u
+#define CORE_MIGRATION_PLAN 2u /* only say in the log what would be done */
+
 struct ocppd_core {
 	struct clock clock;
 	struct log *log;
@@ -69,6 +73,7 @@ struct ocppd_core {
 	struct transport *transport;
 	struct daemon *daemon;
 	int64_t started_us;
+	uint32_t migration; /* CORE_MIGRATION_… */
 };
 
 /* Makes the core's runtime floor: loop, bus, services, catalogue, metrics; no module yet.

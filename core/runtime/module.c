@@ -193,7 +193,8 @@ begin_migration(struct module *module)
 	module->wait = MODULE_WAITS_MIGRATION;
 	module->is_over = false;
 	module->is_migrating = true;
-	r = ops->migrate(found.self, &module->host, 0, on_migrated, module);
+	r = ops->migrate(found.self, &module->host,
+			 module->host.core->migration == CORE_MIGRATION_PLAN, on_migrated, module);
 	if (r < 0) {
 		module->is_migrating = false;
 		module->wait = MODULE_WAITS_NOT;
@@ -253,6 +254,19 @@ set_running(struct module *module)
 	return 0;
 }
 
+/* Where only tables are to be brought up to date, nothing but what they lie in starts. */
+static bool
+is_only_migrated(const struct module *module)
+{
+	const struct ocppd_plugin *plugin = module->host.plugin;
+
+	for (uint32_t i = 0; i < plugin->provides.count; i++) {
+		if (str_eq(plugin->provides.items[i].service, "ocppd.storage"))
+			return false;
+	}
+	return module->host.core->migration != 0;
+}
+
 int
 module_start(struct module *module)
 {
@@ -280,6 +294,10 @@ module_start(struct module *module)
 			module->outcome.code = 0;
 			module->outcome.text[0] = '\0';
 		}
+	}
+	if (is_only_migrated(module)) {
+		module->host.state = HOST_RUNNING; /* done with; there is no start to stop */
+		return 0;
 	}
 	r = begin_start(module);
 	if (r == OCPPD_PENDING)

@@ -2,10 +2,13 @@
 # Copyright the ocppd authors
 """Wrong configurations: one line each, position and remedy, exit status 78, and no side effect."""
 
+import contextlib
 import os
+import sqlite3
+import subprocess
 
 import pytest
-from harness import Daemon
+from harness import DEADLINE_S, Daemon
 
 GOOD = """\
 listeners:
@@ -95,6 +98,48 @@ def test_good_configuration_has_no_side_effect(tmp_path):
     assert "ocpp16_core" in said
     assert "needed by" in said
     assert os.listdir(tmp_path) == ["ocppd.yaml"]
+
+
+def migrate(daemon, *options):
+    done = subprocess.run(daemon.command("--migrate", *options), capture_output=True, text=True,
+                          timeout=DEADLINE_S, check=False)
+    return done.returncode, done.stderr
+
+
+def tables(daemon):
+    with contextlib.closing(sqlite3.connect(os.path.join(daemon.folder, "ocppd.db"))) as db:
+        return {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def test_migrating_plans_or_applies_and_starts_nothing(tmp_path):
+    daemon = Daemon(tmp_path)
+    daemon.settings["log_level"] = "error"
+    daemon.write_config()
+    status, said = migrate(daemon, "--dry-run")
+    assert status == 0, said
+    planned = said.count("ev=migration.planned")
+    assert planned > 5 and "module=transactions version=1 " in said
+    assert "ev=migration.applied" not in said
+    assert not any(name.startswith("transactions_") for name in tables(daemon))
+    status, said = migrate(daemon)
+    assert status == 0, said
+    assert said.count("ev=migration.applied") == planned
+    assert "ev=listener.opened" not in said
+    assert said.count("ev=module.started") == 1 and "plugin=storage_sqlite name=" in said
+    assert "transactions_transaction" in tables(daemon)
+    status, said = migrate(daemon, "--dry-run")
+    assert status == 0 and "ev=migration.planned" not in said
+    with daemon:
+        assert "ev=migration.applied" not in daemon.log.text()
+
+
+def test_migrating_beside_a_daemon_is_refused(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        status, said = migrate(daemon, "--dry-run")
+    assert status == 1
+    assert "ev=module.failed" in said and "storage_sqlite" in said
+    assert subprocess.run(daemon.command("--dry-run"), capture_output=True, timeout=DEADLINE_S,
+                          check=False).returncode == 2
 
 
 def test_taken_port_is_named(tmp_path):
