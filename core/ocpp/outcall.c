@@ -4,6 +4,8 @@
  * CALLs to stations, from the request to the queue: checks, the owner's prepare, warnings, and what
  * modules ask of a call. Must not know any action.
  */
+#include <ocppd/json.h>
+
 #include <json-c/json.h>
 #include <stdarg.h>
 #include <sys/random.h>
@@ -354,6 +356,26 @@ const char *
 ocppd_outcall_warning(const struct ocppd_outcall *call, uint32_t i)
 {
 	return i < call->warning_count ? call->warnings[i] : NULL;
+}
+
+int
+ocppd_outcall_add_warnings(const struct ocppd_outcall *call, struct json_object *object)
+{
+	struct json_object *list;
+
+	if (call->warning_count == 0)
+		return 0;
+	list = json_object_new_array();
+	for (uint32_t i = 0; list != NULL && i < call->warning_count; i++) {
+		struct json_object *text = json_object_new_string(call->warnings[i]);
+
+		if (text == NULL || json_object_array_add(list, text) < 0) {
+			json_object_put(text);
+			json_object_put(list);
+			return OCPPD_ENOMEM;
+		}
+	}
+	return list == NULL ? OCPPD_ENOMEM : ocppd_json_add(object, "warnings", list);
 }
 
 int

@@ -205,6 +205,9 @@ OCPPD_API void ocppd_outcall_warn(struct ocppd_host *host, struct ocppd_outcall 
 				  const char *format, ...) OCPPD_PRINTF(3, 4);
 /* Warning i (of prepare, or a flaw in the confirmation), NULL beyond the last. Borrowed. */
 OCPPD_API const char *ocppd_outcall_warning(const struct ocppd_outcall *call, uint32_t i);
+/* All of them as the member `warnings`, a list; none adds nothing. Returns 0 or OCPPD_ENOMEM. */
+OCPPD_API int ocppd_outcall_add_warnings(const struct ocppd_outcall *call,
+					 struct json_object *object);
 /* With OCPPD_RES_ERROR: code, description and details of the CALLERROR as received, or of the
  * finding; with OCPPD_RES_REFUSED: code "" and the reason. 0, or OCPPD_ENOENT. Borrowed. */
 OCPPD_API int ocppd_outcall_error(const struct ocppd_outcall *call, const char **ret_code,

@@ -72,28 +72,6 @@ station_is_known(struct ocppd_host *host, const char *station_id)
 /* ---- Results ------------------------------------------------------------------------------- */
 
 static int
-add_warnings(struct json_object *body, const struct ocppd_outcall *call)
-{
-	struct json_object *warnings;
-	const char *text;
-
-	if (ocppd_outcall_warning(call, 0) == NULL)
-		return 0;
-	warnings = json_object_new_array();
-	for (uint32_t i = 0; (text = ocppd_outcall_warning(call, i)) != NULL; i++) {
-		struct json_object *item = json_object_new_string(text);
-
-		if (warnings == NULL || item == NULL ||
-		    json_object_array_add(warnings, item) != 0) {
-			(void)json_object_put(item);
-			(void)json_object_put(warnings);
-			return OCPPD_ENOMEM;
-		}
-	}
-	return ocppd_json_add(body, "warnings", warnings);
-}
-
-static int
 add_error(struct json_object *body, const struct ocppd_outcall *call)
 {
 	struct json_object *error = json_object_new_object();
@@ -124,7 +102,7 @@ problem_result(const struct problem *problem, const char *result, const struct o
 	r |= ocppd_json_add_str(body, "result", result);
 	if (strcmp(result, "error") == 0)
 		r |= add_error(body, call);
-	r |= add_warnings(body, call);
+	r |= ocppd_outcall_add_warnings(call, body);
 	if (r < 0) {
 		(void)json_object_put(body);
 		return NULL;
@@ -143,7 +121,7 @@ confirmed_result(const struct ocppd_outcall *call, struct json_object *conf)
 	r |= ocppd_json_add_str(body, "result", "confirmed");
 	r |= ocppd_json_add(body, "response",
 			    conf == NULL ? json_object_new_object() : json_object_get(conf));
-	r |= add_warnings(body, call);
+	r |= ocppd_outcall_add_warnings(call, body);
 	if (r < 0) {
 		(void)json_object_put(body);
 		return NULL;

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define LIST_DEFAULT 100
-#define DIGITS_MAX 18
 
 struct work {
 	struct trigger *ctx;
@@ -69,20 +68,6 @@ work_query(struct work *work, uint32_t statement, const struct ocppd_value *valu
 		work_fail(work, r, NULL);
 }
 
-static bool
-parse_id(const char *text, int64_t *ret)
-{
-	int64_t number = 0;
-	size_t len = text == NULL ? 0 : strlen(text);
-
-	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
-		return false;
-	for (; *text != '\0'; text++)
-		number = number * 10 + (*text - '0');
-	*ret = number;
-	return true;
-}
-
 /* ---- Reading ----------------------------------------------------------------------------------
  */
 
@@ -119,7 +104,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct work *work;
 	int64_t id;
 
-	if (!parse_id(ocppd_request_param(request, "triggerId"), &id)) {
+	if (ocppd_number_parse(ocppd_request_param(request, "triggerId"), &id) < 0) {
 		ocppd_request_problem(host, request, 404, "unknown-trigger",
 				      "There is no such trigger");
 		return;
@@ -137,28 +122,13 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body;
-	struct json_object *items;
-	char next[24];
+	const struct ocppd_page page = { sizeof(page), T_ID, work->limit, trigger_json };
 
 	if (result < 0) {
 		work_fail(work, result, err);
 		return;
 	}
-	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
-		json_object_array_add(items,
-				      trigger_json(rows->values + (size_t)i * rows->columns));
-	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit) {
-		const struct ocppd_value *last =
-			rows->values + (size_t)(work->limit - 1) * rows->columns;
-
-		snprintf(next, sizeof(next), "%lld", (long long)last[T_ID].number);
-		ocppd_json_add_str(body, "next", next);
-	}
-	ocppd_request_reply(host, work->request, 200, body);
+	ocppd_request_reply_page(host, work->request, rows, &page);
 	work_end(work);
 }
 
@@ -185,7 +155,7 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	int64_t before = INT64_MAX;
 	struct work *work;
 
-	if (after != NULL && !parse_id(after, &before)) {
+	if (after != NULL && ocppd_number_parse(after, &before) < 0) {
 		ocppd_request_problem(host, request, 400, "bad-cursor",
 				      "`after` is not a cursor that a list gave");
 		return;

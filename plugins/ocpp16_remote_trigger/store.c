@@ -18,40 +18,24 @@ struct wait {
 	void *arg;
 };
 
-static void
-add_text(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_TEXT && value->len > 0 && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
-
-static void
-add_time(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_time(object, key, value->number);
-}
-
 struct json_object *
 trigger_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 
 	ocppd_json_add_int(object, "triggerId", row[T_ID].number);
-	add_text(object, "stationId", &row[T_STATION]);
-	add_text(object, "requestedMessage", &row[T_MESSAGE]);
-	if (row[T_CONNECTOR].type == OCPPD_VALUE_INT)
-		ocppd_json_add_int(object, "connectorId", row[T_CONNECTOR].number);
-	add_text(object, "requester", &row[T_REQUESTER]);
-	add_time(object, "requested", &row[T_ASKED]);
-	add_text(object, "status", &row[T_ANSWER]);
-	add_text(object, "outcome", &row[T_OUTCOME]);
-	add_text(object, "reason", &row[T_REASON]);
+	ocppd_json_add_value(object, "stationId", &row[T_STATION]);
+	ocppd_json_add_value(object, "requestedMessage", &row[T_MESSAGE]);
+	ocppd_json_add_value(object, "connectorId", &row[T_CONNECTOR]);
+	ocppd_json_add_value(object, "requester", &row[T_REQUESTER]);
+	ocppd_json_add_time_value(object, "requested", &row[T_ASKED]);
+	ocppd_json_add_value(object, "status", &row[T_ANSWER]);
+	ocppd_json_add_value(object, "outcome", &row[T_OUTCOME]);
+	ocppd_json_add_value(object, "reason", &row[T_REASON]);
 	ocppd_json_add_int(object, "messages", row[T_MESSAGES].number);
-	add_text(object, "messageId", &row[T_MESSAGE_ID]);
-	add_time(object, "arrived", &row[T_ARRIVED]);
-	add_time(object, "settled", &row[T_SETTLED]);
+	ocppd_json_add_value(object, "messageId", &row[T_MESSAGE_ID]);
+	ocppd_json_add_time_value(object, "arrived", &row[T_ARRIVED]);
+	ocppd_json_add_time_value(object, "settled", &row[T_SETTLED]);
 	return object;
 }
 
@@ -154,18 +138,6 @@ on_inserted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, 
 	unit_ended(ctx, result, err);
 }
 
-static struct ocppd_value
-time_or_null(int64_t time_us)
-{
-	return time_us == 0 ? ocppd_value_null() : ocppd_value_int(time_us);
-}
-
-static struct ocppd_value
-text_or_null(const char *text)
-{
-	return ocppd_value_str(text[0] == '\0' ? NULL : text);
-}
-
 static int
 add_insert(struct watch *watch, struct ocppd_unit *unit)
 {
@@ -177,13 +149,13 @@ add_insert(struct watch *watch, struct ocppd_unit *unit)
 		watch->connector < 0 ? ocppd_value_null() : ocppd_value_int(watch->connector),
 		ocppd_value_str(watch->requester),
 		ocppd_value_int(watch->asked_us),
-		text_or_null(watch->answer),
+		ocppd_value_text_or_null(watch->answer),
 		ocppd_value_str(watch->outcome),
-		text_or_null(watch->reason),
+		ocppd_value_text_or_null(watch->reason),
 		ocppd_value_int(watch->came.messages),
-		text_or_null(watch->came.message_id),
-		time_or_null(watch->came.first_us),
-		time_or_null(watch->settled_us),
+		ocppd_value_text_or_null(watch->came.message_id),
+		ocppd_value_int_or_null(watch->came.first_us),
+		ocppd_value_int_or_null(watch->settled_us),
 	};
 	const struct ocppd_value trim[] = { id, ocppd_value_int(ctx->conf->history) };
 	int r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_INSERT, values,
@@ -199,10 +171,13 @@ add_settle(struct watch *watch, struct ocppd_unit *unit)
 {
 	struct trigger *ctx = watch->ctx;
 	const struct ocppd_value values[] = {
-		ocppd_value_int(watch->trigger_id),   ocppd_value_str(watch->outcome),
-		text_or_null(watch->reason),          ocppd_value_int(watch->came.messages),
-		text_or_null(watch->came.message_id), time_or_null(watch->came.first_us),
-		time_or_null(watch->settled_us),
+		ocppd_value_int(watch->trigger_id),
+		ocppd_value_str(watch->outcome),
+		ocppd_value_text_or_null(watch->reason),
+		ocppd_value_int(watch->came.messages),
+		ocppd_value_text_or_null(watch->came.message_id),
+		ocppd_value_int_or_null(watch->came.first_us),
+		ocppd_value_int_or_null(watch->settled_us),
 	};
 
 	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_SETTLE, values,

@@ -9,6 +9,7 @@
 #include <ocppd/event/station.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/stations.h>
 
 #include "arrival.h"

@@ -47,10 +47,10 @@ load_row(struct reservations *ctx, const struct ocppd_value *row)
 			       .connector = (int32_t)row[R_CONNECTOR].number };
 	struct ocppd_station *station;
 
-	value_copy(&row[R_STATION], station_id, sizeof(station_id));
-	value_copy(&row[R_STATUS], status, sizeof(status));
-	value_copy(&row[R_TAG], terms.token, sizeof(terms.token));
-	value_copy(&row[R_PARENT], terms.parent, sizeof(terms.parent));
+	(void)ocppd_value_copy(&row[R_STATION], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[R_STATUS], status, sizeof(status));
+	(void)ocppd_value_copy(&row[R_TAG], terms.token, sizeof(terms.token));
+	(void)ocppd_value_copy(&row[R_PARENT], terms.parent, sizeof(terms.parent));
 	station = ocppd_station_get(ctx->host, station_id);
 	if (station == NULL) {
 		OCPPD_WARN(ctx->host, "reservation.unfollowed", OCPPD_STR("station", station_id),

@@ -10,6 +10,7 @@
 #include <ocppd/event/transaction.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
@@ -187,7 +188,6 @@ void store_late(struct reservations *ctx, const struct note *note, int64_t start
 typedef void stored_fn(void *arg);
 int store_wait(struct reservations *ctx, stored_fn *fn, void *arg);
 struct json_object *reservation_json(const struct ocppd_value *row);
-void value_copy(const struct ocppd_value *value, char *ret_text, size_t size);
 
 /* What could not be stored is tried again until the module stops. */
 void on_retry(struct ocppd_host *host, void *ctx);

@@ -12,7 +12,6 @@
 
 #define LIST_DEFAULT 100
 #define HISTORY_MAX 1000
-#define DIGITS_MAX 18
 
 struct work {
 	struct reservations *ctx;
@@ -83,30 +82,8 @@ work_query(struct work *work, uint32_t statement, const struct ocppd_value *valu
 		work_fail(work, r, NULL);
 }
 
-static bool
-parse_id(const char *text, int64_t *ret)
-{
-	int64_t number = 0;
-	size_t len = text == NULL ? 0 : strlen(text);
-
-	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
-		return false;
-	for (; *text != '\0'; text++)
-		number = number * 10 + (*text - '0');
-	*ret = number;
-	return true;
-}
-
 /* ---- One --------------------------------------------------------------------------------------
  */
-
-static void
-add_text(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
 
 static void
 on_history(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
@@ -125,14 +102,13 @@ on_history(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		struct json_object *item = json_object_new_object();
 
 		ocppd_json_add_time(item, "time", row[0].number);
-		add_text(item, "status", &row[1]);
-		add_text(item, "reason", &row[2]);
-		add_text(item, "requester", &row[3]);
+		ocppd_json_add_value(item, "status", &row[1]);
+		ocppd_json_add_value(item, "reason", &row[2]);
+		ocppd_json_add_value(item, "requester", &row[3]);
 		ocppd_json_add_int(item, "connectorId", row[5].number);
-		add_text(item, "idTag", &row[6]);
+		ocppd_json_add_value(item, "idTag", &row[6]);
 		ocppd_json_add_time(item, "expiryDate", row[7].number);
-		if (row[4].type == OCPPD_VALUE_INT)
-			ocppd_json_add_int(item, "transactionId", row[4].number);
+		ocppd_json_add_value(item, "transactionId", &row[4]);
 		json_object_array_add(list, item);
 	}
 	ocppd_json_add(work->body, "history", list);
@@ -197,7 +173,8 @@ work_of_path(struct reservations *ctx, struct ocppd_request *request)
 {
 	struct work *work = work_new(ctx, request);
 
-	if (work == NULL || parse_id(ocppd_request_param(request, "reservationId"), &work->id))
+	if (work == NULL ||
+	    ocppd_number_parse(ocppd_request_param(request, "reservationId"), &work->id) >= 0)
 		return work;
 	work_problem(work, 404, "unknown-reservation", "There is no such reservation");
 	return NULL;
@@ -221,28 +198,13 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body;
-	struct json_object *items;
-	char next[24];
+	const struct ocppd_page page = { sizeof(page), R_RECORD, work->limit, reservation_json };
 
 	if (result < 0) {
 		work_fail(work, result, err);
 		return;
 	}
-	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
-		json_object_array_add(items,
-				      reservation_json(rows->values + (size_t)i * rows->columns));
-	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit) {
-		const struct ocppd_value *last =
-			rows->values + (size_t)(work->limit - 1) * rows->columns;
-
-		snprintf(next, sizeof(next), "%lld", (long long)last[R_RECORD].number);
-		ocppd_json_add_str(body, "next", next);
-	}
-	ocppd_request_reply(host, work->request, 200, body);
+	ocppd_request_reply_page(host, work->request, rows, &page);
 	work_end(work);
 }
 
@@ -275,7 +237,7 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	int64_t before = INT64_MAX;
 	struct work *work;
 
-	if (after != NULL && !parse_id(after, &before)) {
+	if (after != NULL && ocppd_number_parse(after, &before) < 0) {
 		ocppd_request_problem(host, request, 400, "bad-cursor",
 				      "`after` is not a cursor that a list gave");
 		return;

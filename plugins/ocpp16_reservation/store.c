@@ -23,45 +23,24 @@ struct wait {
 	void *arg;
 };
 
-void
-value_copy(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
-static void
-add_text(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
-
 struct json_object *
 reservation_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 	char status[16];
 
-	value_copy(&row[R_STATUS], status, sizeof(status));
+	(void)ocppd_value_copy(&row[R_STATUS], status, sizeof(status));
 	ocppd_json_add_int(object, "reservationId", row[R_ID].number);
-	add_text(object, "stationId", &row[R_STATION]);
+	ocppd_json_add_value(object, "stationId", &row[R_STATION]);
 	ocppd_json_add_int(object, "connectorId", row[R_CONNECTOR].number);
-	add_text(object, "idTag", &row[R_TAG]);
-	add_text(object, "parentIdTag", &row[R_PARENT]);
+	ocppd_json_add_value(object, "idTag", &row[R_TAG]);
+	ocppd_json_add_value(object, "parentIdTag", &row[R_PARENT]);
 	ocppd_json_add_time(object, "expiryDate", row[R_EXPIRY].number);
 	ocppd_json_add_str(object, "status", status);
 	ocppd_json_add_bool(object, "active", status_is_live(status));
-	add_text(object, "reason", &row[R_REASON]);
-	if (row[R_TRANSACTION].type == OCPPD_VALUE_INT)
-		ocppd_json_add_int(object, "transactionId", row[R_TRANSACTION].number);
-	add_text(object, "requester", &row[R_REQUESTER]);
+	ocppd_json_add_value(object, "reason", &row[R_REASON]);
+	ocppd_json_add_value(object, "transactionId", &row[R_TRANSACTION]);
+	ocppd_json_add_value(object, "requester", &row[R_REQUESTER]);
 	ocppd_json_add_time(object, "created", row[R_CREATED].number);
 	ocppd_json_add_time(object, "changed", row[R_CHANGED].number);
 	return object;
@@ -110,9 +89,9 @@ tell(struct reservations *ctx, const struct ocppd_value *row)
 	char reason[128];
 	const char *const labels[] = { status, NULL };
 
-	value_copy(&row[R_STATION], station_id, sizeof(station_id));
-	value_copy(&row[R_STATUS], status, sizeof(status));
-	value_copy(&row[R_REASON], reason, sizeof(reason));
+	(void)ocppd_value_copy(&row[R_STATION], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[R_STATUS], status, sizeof(status));
+	(void)ocppd_value_copy(&row[R_REASON], reason, sizeof(reason));
 	(void)ocppd_metric_add(ctx->host, METRIC_CHANGES, labels, 1);
 	OCPPD_INFO(ctx->host, "reservation.changed", OCPPD_STR("station", station_id),
 		   OCPPD_INT("reservation", row[R_ID].number), OCPPD_STR("status", status),
@@ -249,12 +228,6 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 }
 
 static struct ocppd_value
-text_or_null(const char *text)
-{
-	return ocppd_value_str(text[0] == '\0' ? NULL : text);
-}
-
-static struct ocppd_value
 status_value(const struct change *change)
 {
 	return ocppd_value_str(change->has_status ? change->status : NULL);
@@ -270,9 +243,9 @@ add_put(struct ocppd_unit *unit, const struct change *change)
 	const struct ocppd_value values[] = {
 		ocppd_value_str(change->station_id), ocppd_value_int(change->id),
 		ocppd_value_int(terms->connector),   ocppd_value_str(folded),
-		ocppd_value_str(terms->token),       text_or_null(terms->parent),
+		ocppd_value_str(terms->token),       ocppd_value_text_or_null(terms->parent),
 		ocppd_value_int(terms->expiry_us),   status_value(change),
-		ocppd_value_str(change->reason),     text_or_null(change->requester),
+		ocppd_value_str(change->reason),     ocppd_value_text_or_null(change->requester),
 		ocppd_value_int(change->now_us),
 	};
 
@@ -288,8 +261,7 @@ add_change(struct ocppd_unit *unit, const struct change *change)
 		ocppd_value_int(change->id),
 		status_value(change),
 		ocppd_value_str(change->reason),
-		change->transaction_id == 0 ? ocppd_value_null()
-					    : ocppd_value_int(change->transaction_id),
+		ocppd_value_int_or_null(change->transaction_id),
 		ocppd_value_int(change->now_us),
 		ocppd_value_int(change->start_us), /* of STATEMENT_LATE only */
 	};
@@ -306,9 +278,11 @@ change_commit(struct change *change)
 {
 	struct reservations *ctx = change->ctx;
 	const struct ocppd_value line[] = {
-		ocppd_value_str(change->station_id), ocppd_value_int(change->id),
-		ocppd_value_int(change->now_us),     ocppd_value_str(change->reason),
-		text_or_null(change->requester),
+		ocppd_value_str(change->station_id),
+		ocppd_value_int(change->id),
+		ocppd_value_int(change->now_us),
+		ocppd_value_str(change->reason),
+		ocppd_value_text_or_null(change->requester),
 	};
 	struct ocppd_unit *unit = NULL;
 	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);

@@ -513,16 +513,10 @@ on_station_booted(struct ocppd_host *host, const struct ocppd_event *event, void
 /* ---- Start ------------------------------------------------------------------------------------
  */
 
-static char *
-text_dup(const struct ocppd_value *value)
-{
-	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : NULL;
-}
-
 int
 installed_load(struct smart *ctx, struct ocppd_station *station, const struct ocppd_value *row)
 {
-	char *text = text_dup(&row[COL_PROFILE]);
+	char *text = ocppd_value_dup(&row[COL_PROFILE]);
 	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
 	struct profile *profile = NULL;
 	struct installed *installed = NULL;
@@ -536,7 +530,7 @@ installed_load(struct smart *ctx, struct ocppd_station *station, const struct oc
 	if (r >= 0) {
 		installed->installed_us = row[COL_INSTALLED].number;
 		installed->is_doubtful = row[COL_DOUBTFUL].number != 0;
-		installed->template_name = text_dup(&row[COL_TEMPLATE]);
+		installed->template_name = ocppd_value_dup(&row[COL_TEMPLATE]);
 	}
 	(void)json_object_put(json);
 	free(text);

@@ -31,14 +31,6 @@ load_end(struct smart *ctx, int result, const struct ocppd_error *err)
 		ocppd_started(ctx->host, err != NULL && err->code != 0 ? err : &own);
 }
 
-static char *
-station_dup(const struct ocppd_value *row)
-{
-	return row[COL_STATION].type == OCPPD_VALUE_TEXT
-		       ? strndup(row[COL_STATION].data, row[COL_STATION].len)
-		       : NULL;
-}
-
 /* ---- What they take ---------------------------------------------------------------------------
  */
 
@@ -57,7 +49,7 @@ on_tastes(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		struct ocppd_station *station;
 
 		free(id);
-		id = station_dup(row);
+		id = ocppd_value_dup(&row[COL_STATION]);
 		station = id == NULL ? NULL : ocppd_station_get(host, id);
 		if (station == NULL)
 			r = OCPPD_ENOMEM;
@@ -106,7 +98,7 @@ taste_store(struct smart *ctx, struct ocppd_station *station)
 static int
 load_row(struct smart *ctx, const struct ocppd_value *row)
 {
-	char *id = station_dup(row);
+	char *id = ocppd_value_dup(&row[COL_STATION]);
 	struct ocppd_station *station = id == NULL ? NULL : ocppd_station_get(ctx->host, id);
 	int r = station == NULL ? OCPPD_ENOENT : installed_load(ctx, station, row);
 

@@ -6,6 +6,7 @@
 #include <ocppd/event/charging_profile.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/smart_charging.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>

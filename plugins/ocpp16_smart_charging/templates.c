@@ -97,19 +97,9 @@ say_unknown(struct ocppd_host *host, struct ocppd_request *request)
 }
 
 static struct json_object *
-text_json(const struct ocppd_value *value)
-{
-	return value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX
-		       ? json_object_new_string_len(value->data, (int)value->len)
-		       : NULL;
-}
-
-static struct json_object *
 profile_json(const struct ocppd_value *row)
 {
-	char *text = row[COL_PROFILE].type == OCPPD_VALUE_TEXT
-			     ? strndup(row[COL_PROFILE].data, row[COL_PROFILE].len)
-			     : NULL;
+	char *text = ocppd_value_dup(&row[COL_PROFILE]);
 	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
 
 	free(text);
@@ -121,10 +111,10 @@ template_json(const struct ocppd_value *row)
 {
 	struct json_object *body = json_object_new_object();
 
-	ocppd_json_add(body, "name", text_json(&row[COL_NAME]));
+	ocppd_json_add_value(body, "name", &row[COL_NAME]);
 	ocppd_json_add(body, "chargingProfile", profile_json(row));
 	ocppd_json_add_time(body, "changed", row[COL_CHANGED].number);
-	ocppd_json_add(body, "changedBy", text_json(&row[COL_CHANGED_BY]));
+	ocppd_json_add_value(body, "changedBy", &row[COL_CHANGED_BY]);
 	return body;
 }
 
@@ -164,24 +154,13 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body;
-	struct json_object *items;
+	const struct ocppd_page page = { sizeof(page), COL_NAME, work->limit, template_json };
 
 	if (result < 0) {
 		work_fail(work, result, err);
 		return;
 	}
-	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
-		json_object_array_add(items,
-				      template_json(rows->values + (size_t)i * rows->columns));
-	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit)
-		ocppd_json_add(body, "next",
-			       text_json(&rows->values[(size_t)(work->limit - 1) * rows->columns +
-						       COL_NAME]));
-	ocppd_request_reply(host, work->request, 200, body);
+	ocppd_request_reply_page(host, work->request, rows, &page);
 	work_end(work);
 }
 
@@ -338,20 +317,6 @@ templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *c
 /* ---- Installing -------------------------------------------------------------------------------
  */
 
-static void
-add_warnings(struct json_object *body, const struct ocppd_outcall *call)
-{
-	struct json_object *list = NULL;
-	const char *text;
-
-	for (uint32_t i = 0; (text = ocppd_outcall_warning(call, i)) != NULL; i++) {
-		if (list == NULL)
-			list = json_object_new_array();
-		json_object_array_add(list, json_object_new_string(text));
-	}
-	ocppd_json_add(body, "warnings", list);
-}
-
 static struct json_object *
 outcome_json(const struct ocppd_outcall *call, const char *result)
 {
@@ -423,7 +388,7 @@ reply_confirmed(struct work *work, const struct delivery_end *end)
 		ocppd_json_add_str(body, "adapted", end->adapted);
 	if (end->calls > 1)
 		ocppd_json_add_int(body, "attempts", end->calls);
-	add_warnings(body, call);
+	(void)ocppd_outcall_add_warnings(call, body);
 	ocppd_request_reply(work->ctx->host, work->request, 200, body);
 }
 

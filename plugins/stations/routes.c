@@ -254,21 +254,6 @@ object_of(const struct page *page, const struct ocppd_value *row, uint32_t *at)
 }
 
 static void
-add_text(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
-
-static void
-add_time(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_time(object, key, value->number);
-}
-
-static void
 on_connectors(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	      const struct ocppd_error *err, void *arg)
 {
@@ -302,9 +287,9 @@ on_connectors(struct ocppd_host *host, int result, const struct ocppd_rows *rows
 		item = json_object_new_object();
 		ocppd_json_add_int(item, "connectorId", row[1].number);
 		for (size_t k = 0; k < sizeof(texts) / sizeof(texts[0]); k++)
-			add_text(item, texts[k].key, &row[texts[k].column]);
-		add_time(item, "timestamp", &row[5]);
-		add_time(item, "received", &row[6]);
+			ocppd_json_add_value(item, texts[k].key, &row[texts[k].column]);
+		ocppd_json_add_time_value(item, "timestamp", &row[5]);
+		ocppd_json_add_time_value(item, "received", &row[6]);
 		json_object_array_add(ocppd_json_get(object, "connectors"), item);
 	}
 	page_answer(page);
@@ -340,12 +325,12 @@ on_states(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 		if (object == NULL)
 			continue;
-		add_time(object, "lastSeen", &row[3]);
+		ocppd_json_add_time_value(object, "lastSeen", &row[3]);
 		ocppd_json_add_int(object, "bootCount", row[2].number);
-		add_time(object, "lastBoot", &row[4]);
+		ocppd_json_add_time_value(object, "lastBoot", &row[4]);
 		for (uint32_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
-			add_text(object, keys[k], &row[6 + k]);
-		add_text(object, "bootReason", &row[15]);
+			ocppd_json_add_value(object, keys[k], &row[6 + k]);
+		ocppd_json_add_value(object, "bootReason", &row[15]);
 	}
 	for (uint32_t i = 0; i < page->count; i++)
 		ocppd_json_add(page->objects[i], "connectors", json_object_new_array());
@@ -583,10 +568,10 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 			continue;
 		}
 		item = json_object_new_object();
-		add_text(item, "key", &row[0]);
-		add_text(item, "value", &row[1]);
+		ocppd_json_add_value(item, "key", &row[0]);
+		ocppd_json_add_value(item, "value", &row[1]);
 		ocppd_json_add_bool(item, "readonly", row[2].number != 0);
-		add_time(item, "readAt", &row[4]);
+		ocppd_json_add_time_value(item, "readAt", &row[4]);
 		json_object_array_add(known, item);
 	}
 	ocppd_json_add(body, "configurationKey", known);

@@ -158,20 +158,10 @@ texts_of(struct json_object *wanted)
 /* ---- Reading ----------------------------------------------------------------------------------
  */
 
-static struct json_object *
-text_json(const struct ocppd_value *value)
-{
-	return value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX
-		       ? json_object_new_string_len(value->data, (int)value->len)
-		       : NULL;
-}
-
 struct json_object *
 template_keys(const struct ocppd_value *row)
 {
-	char *text = row[TEMPLATE_KEYS].type == OCPPD_VALUE_TEXT
-			     ? strndup(row[TEMPLATE_KEYS].data, row[TEMPLATE_KEYS].len)
-			     : NULL;
+	char *text = ocppd_value_dup(&row[TEMPLATE_KEYS]);
 	struct json_object *json = text == NULL ? NULL : json_tokener_parse(text);
 
 	free(text);
@@ -184,14 +174,13 @@ template_json(const struct ocppd_value *row, bool is_whole)
 	struct json_object *body = json_object_new_object();
 	struct json_object *keys = template_keys(row);
 
-	ocppd_json_add(body, "template", text_json(&row[TEMPLATE_NAME]));
-	if (row[TEMPLATE_DESCRIPTION].type == OCPPD_VALUE_TEXT)
-		ocppd_json_add(body, "description", text_json(&row[TEMPLATE_DESCRIPTION]));
+	ocppd_json_add_value(body, "template", &row[TEMPLATE_NAME]);
+	ocppd_json_add_value(body, "description", &row[TEMPLATE_DESCRIPTION]);
 	ocppd_json_add_int(body, "keys", keys == NULL ? 0 : json_object_object_length(keys));
 	if (is_whole && keys != NULL)
 		ocppd_json_add(body, "configuration", json_object_get(keys));
 	ocppd_json_add_time(body, "changed", row[TEMPLATE_CHANGED].number);
-	ocppd_json_add(body, "changedBy", text_json(&row[TEMPLATE_CHANGED_BY]));
+	ocppd_json_add_value(body, "changedBy", &row[TEMPLATE_CHANGED_BY]);
 	json_object_put(keys);
 	return body;
 }
@@ -232,29 +221,24 @@ templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		read_one(work);
 }
 
+static struct json_object *
+list_item(const struct ocppd_value *row)
+{
+	return template_json(row, false);
+}
+
 static void
 on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body;
-	struct json_object *items;
+	const struct ocppd_page page = { sizeof(page), TEMPLATE_NAME, work->limit, list_item };
 
 	if (result < 0) {
 		work_fail(work, result, err);
 		return;
 	}
-	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
-		json_object_array_add(
-			items, template_json(rows->values + (size_t)i * rows->columns, false));
-	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit)
-		ocppd_json_add(body, "next",
-			       text_json(&rows->values[(size_t)(work->limit - 1) * rows->columns +
-						       TEMPLATE_NAME]));
-	ocppd_request_reply(host, work->request, 200, body);
+	ocppd_request_reply_page(host, work->request, rows, &page);
 	work_end(work);
 }
 

@@ -109,28 +109,6 @@ tx_method_word(int64_t method)
 	return method > ENERGY_NONE && method <= ENERGY_INTERVAL ? method_words[method] : "";
 }
 
-static void
-add_text(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
-
-static void
-add_int(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_int(object, key, value->number);
-}
-
-static void
-add_time(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_time(object, key, value->number);
-}
-
 /* The station's own text, where the time cannot be read back to it. */
 static void
 add_raw_time(struct json_object *object, const char *key, const struct ocppd_value *time,
@@ -153,7 +131,7 @@ add_energy(struct json_object *object, const struct ocppd_value *row)
 	struct json_object *candidates;
 
 	if (method > ENERGY_NONE && method <= ENERGY_INTERVAL) {
-		add_int(object, "energyWh", &row[TX_ENERGY]);
+		ocppd_json_add_value(object, "energyWh", &row[TX_ENERGY]);
 		ocppd_json_add_str(object, "energyMethod", method_words[method]);
 	}
 	if (row[TX_REGISTER].type != OCPPD_VALUE_INT && row[TX_INTERVAL].type != OCPPD_VALUE_INT)
@@ -162,23 +140,23 @@ add_energy(struct json_object *object, const struct ocppd_value *row)
 	if (row[TX_METER_STOP].type == OCPPD_VALUE_INT)
 		ocppd_json_add_int(candidates, "meter",
 				   row[TX_METER_STOP].number - row[TX_METER_START].number);
-	add_int(candidates, "register", &row[TX_REGISTER]);
-	add_int(candidates, "interval", &row[TX_INTERVAL]);
+	ocppd_json_add_value(candidates, "register", &row[TX_REGISTER]);
+	ocppd_json_add_value(candidates, "interval", &row[TX_INTERVAL]);
 	ocppd_json_add(object, "energyCandidates", candidates);
 }
 
 static void
 add_stop(struct json_object *object, const struct ocppd_value *row)
 {
-	add_time(object, "stopTimestamp", &row[TX_STOP_US]);
+	ocppd_json_add_time_value(object, "stopTimestamp", &row[TX_STOP_US]);
 	add_raw_time(object, "stopTimestampReceived", &row[TX_STOP_US], &row[TX_RAW_STOP]);
-	add_int(object, "meterStop", &row[TX_METER_STOP]);
-	add_text(object, "stopReason", &row[TX_REASON]);
-	add_text(object, "stopReasonReceived", &row[TX_RAW_REASON]);
-	add_text(object, "stopIdTag", &row[TX_STOP_TOKEN]);
-	add_text(object, "stopIdTagType", &row[TX_STOP_TOKEN_TYPE]);
+	ocppd_json_add_value(object, "meterStop", &row[TX_METER_STOP]);
+	ocppd_json_add_value(object, "stopReason", &row[TX_REASON]);
+	ocppd_json_add_value(object, "stopReasonReceived", &row[TX_RAW_REASON]);
+	ocppd_json_add_value(object, "stopIdTag", &row[TX_STOP_TOKEN]);
+	ocppd_json_add_value(object, "stopIdTagType", &row[TX_STOP_TOKEN_TYPE]);
 	add_energy(object, row);
-	add_time(object, "stopReceived", &row[TX_STOP_RECEIVED]);
+	ocppd_json_add_time_value(object, "stopReceived", &row[TX_STOP_RECEIVED]);
 }
 
 static void
@@ -186,10 +164,10 @@ add_start(struct json_object *object, const struct ocppd_value *row)
 {
 	ocppd_json_add_str(object, "authorizationStatus",
 			   tx_auth_word((uint32_t)row[TX_AUTH].number));
-	add_time(object, "startTimestamp", &row[TX_START_US]);
+	ocppd_json_add_time_value(object, "startTimestamp", &row[TX_START_US]);
 	add_raw_time(object, "startTimestampReceived", &row[TX_START_US], &row[TX_RAW_START]);
-	add_int(object, "meterStart", &row[TX_METER_START]);
-	add_time(object, "startReceived", &row[TX_START_RECEIVED]);
+	ocppd_json_add_value(object, "meterStart", &row[TX_METER_START]);
+	ocppd_json_add_time_value(object, "startReceived", &row[TX_START_RECEIVED]);
 }
 
 struct json_object *
@@ -203,35 +181,35 @@ tx_json(const struct ocppd_value *row)
 
 	if (object == NULL)
 		return NULL;
-	add_int(object, "transactionId", &row[TX_ID]);
-	add_text(object, "stationId", &row[TX_STATION]);
+	ocppd_json_add_value(object, "transactionId", &row[TX_ID]);
+	ocppd_json_add_value(object, "stationId", &row[TX_STATION]);
 	if (!is_orphan)
-		add_int(object, "connectorId", &row[TX_EVSE]);
+		ocppd_json_add_value(object, "connectorId", &row[TX_EVSE]);
 	if (!is_orphan || row[TX_PRESENTED].len > 0)
-		add_text(object, "idTag", &row[TX_PRESENTED]);
-	add_text(object, "idTagType", &row[TX_TOKEN_TYPE]);
-	add_text(object, "stationTransactionId", &row[TX_ID_TEXT]);
-	add_text(object, "parentIdTag", &row[TX_PARENT]);
+		ocppd_json_add_value(object, "idTag", &row[TX_PRESENTED]);
+	ocppd_json_add_value(object, "idTagType", &row[TX_TOKEN_TYPE]);
+	ocppd_json_add_value(object, "stationTransactionId", &row[TX_ID_TEXT]);
+	ocppd_json_add_value(object, "parentIdTag", &row[TX_PARENT]);
 	if (is_orphan) {
-		add_int(object, "reportedTransactionId", &row[TX_WIRE_ID]);
-		add_int(object, "matchedTransactionId", &row[TX_MATCHED]);
+		ocppd_json_add_value(object, "reportedTransactionId", &row[TX_WIRE_ID]);
+		ocppd_json_add_value(object, "matchedTransactionId", &row[TX_MATCHED]);
 	} else {
 		add_start(object, row);
 	}
-	add_int(object, "reservationId", &row[TX_RESERVATION]);
+	ocppd_json_add_value(object, "reservationId", &row[TX_RESERVATION]);
 	if ((flags & OCPPD_TX_REMOTE) != 0)
 		ocppd_json_add_bool(object, "remoteStart", 1);
 	if (is_stopped) {
 		add_stop(object, row);
 	} else if (row[TX_PROVISIONAL_US].type == OCPPD_VALUE_INT) {
-		add_time(object, "stopTimestamp", &row[TX_PROVISIONAL_US]);
-		add_int(object, "meterStop", &row[TX_PROVISIONAL_WH]);
+		ocppd_json_add_time_value(object, "stopTimestamp", &row[TX_PROVISIONAL_US]);
+		ocppd_json_add_value(object, "meterStop", &row[TX_PROVISIONAL_WH]);
 		add_energy(object, row);
 		ocppd_json_add_bool(object, "provisional", true);
 	}
 	ocppd_json_add_bool(object, "active", !is_stopped && (flags & OCPPD_TX_STALE) == 0);
 	if (row[TX_REPEATS].number > 0)
-		add_int(object, "repeats", &row[TX_REPEATS]);
+		ocppd_json_add_value(object, "repeats", &row[TX_REPEATS]);
 	ocppd_json_add(object, "flags", tx_flags_json(flags));
 	ocppd_json_add(object, "reasons", words_json(flag_words, FLAG_WORDS, flags, true));
 	if (labels != 0) {
@@ -311,9 +289,9 @@ item_new(const struct ocppd_value *row)
 {
 	struct json_object *item = json_object_new_object();
 
-	add_time(item, "timestamp", &row[0]);
-	add_time(item, "received", &row[2]);
-	add_text(item, "timestampReceived", &row[4]);
+	ocppd_json_add_time_value(item, "timestamp", &row[0]);
+	ocppd_json_add_time_value(item, "received", &row[2]);
+	ocppd_json_add_value(item, "timestampReceived", &row[4]);
 	if (row[3].number != 0)
 		ocppd_json_add(item, "flags", tx_flags_json((uint32_t)row[3].number));
 	return item;

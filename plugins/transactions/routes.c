@@ -181,12 +181,6 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	work_end(work);
 }
 
-static struct ocppd_value
-text_or_null(const char *text)
-{
-	return text[0] == '\0' ? ocppd_value_null() : ocppd_value_str(text);
-}
-
 void
 list_filter(const struct ocppd_request *request, struct list_filter *ret)
 {
@@ -211,8 +205,8 @@ list_values(const struct list_filter *filter, int64_t limit, struct ocppd_value 
 	const struct ocppd_value values[8] = {
 		ocppd_value_int(filter->before_us),
 		ocppd_value_int(limit),
-		text_or_null(filter->station_id),
-		text_or_null(filter->token),
+		ocppd_value_text_or_null(filter->station_id),
+		ocppd_value_text_or_null(filter->token),
 		filter->is_active < 0 ? ocppd_value_null() : ocppd_value_int(filter->is_active),
 		ocppd_value_int(filter->from_us),
 		ocppd_value_int(filter->to_us),

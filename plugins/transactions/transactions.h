@@ -10,6 +10,7 @@
 #include <ocppd/event/transaction.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 

@@ -22,6 +22,7 @@
 #include <ocppd/metric.h>
 #include <ocppd/plugin.h>
 #include <ocppd/route.h>
+#include <ocppd/rows.h>
 #include <ocppd/schema.h>
 #include <ocppd/service.h>
 #include <ocppd/service/authorization.h>
@@ -248,6 +249,12 @@ AT(ocppd_rows, values, 16);
 AT(ocppd_rows, is_cut, 24);
 AT(ocppd_rows, reserved, 28);
 LEAST(ocppd_rows, 32);
+
+AT(ocppd_page, struct_size, 0);
+AT(ocppd_page, cursor, 4);
+AT(ocppd_page, limit, 8);
+AT(ocppd_page, row_json, 16);
+LEAST(ocppd_page, 24);
 
 AT(ocppd_storage_ops, struct_size, 0);
 AT(ocppd_storage_ops, reserved, 4);
