@@ -23,6 +23,7 @@ from harness import BIN, DEADLINE_S, Daemon, PLUGINS
 MICRO = os.path.normpath(os.path.join(PLUGINS, "..", "tests", "modules", "modules"))
 FETCH, SEND = 1, 2
 OPEN, COMPLETED, EXPIRED, WITHDRAWN = 1, 2, 3, 4
+BIG = os.urandom(1 << 20) * 24  # more than all buffers between two sockets hold
 IMAGE = bytes(range(256)) * 1200 + b"end of it"
 
 
@@ -36,6 +37,7 @@ def configured(folder, more=None, **options):
 def daemon(tmp_path_factory):
     with configured(tmp_path_factory.mktemp("files")) as running:
         upload(running, "image.bin", IMAGE, firmwareVersion="2.0", vendor="ACME")
+        upload(running, "big.bin", BIG)
         yield running
 
 
@@ -215,8 +217,6 @@ def test_pieces_complete_it(daemon):
 
 
 def test_broken_off_and_resumed(daemon):
-    big = os.urandom(8 << 20)
-    upload(daemon, "big.bin", big)
     made = transfer(daemon, direction=FETCH, image="big.bin")
     with client(made["url"]) as connection:
         connection.request("GET", urllib.parse.urlsplit(made["url"]).path)
@@ -226,7 +226,7 @@ def test_broken_off_and_resumed(daemon):
     assert told(daemon, made, "broken")["text"] == "the connection broke off"
     assert show(daemon, made)["state"] == OPEN
     status, _, rest = ask(made["url"], headers={"Range": f"bytes={len(begin)}-"})
-    assert status == 206 and begin + rest == big
+    assert status == 206 and begin + rest == BIG
     told(daemon, made, "completed")
 
 
@@ -265,8 +265,7 @@ def test_extend_and_withdraw(daemon):
 
 
 def test_withdrawn_while_under_way(daemon):
-    upload(daemon, "cut.bin", os.urandom(8 << 20))
-    made = transfer(daemon, direction=FETCH, image="cut.bin")
+    made = transfer(daemon, direction=FETCH, image="big.bin")
     with client(made["url"]) as connection:
         connection.request("GET", urllib.parse.urlsplit(made["url"]).path)
         answer = connection.getresponse()
@@ -735,8 +734,7 @@ def test_too_many_connections(tmp_path):
 
 
 def test_too_many_requests_at_one_url(daemon):
-    upload(daemon, "busy.bin", os.urandom(8 << 20))
-    made = transfer(daemon, direction=FETCH, image="busy.bin")
+    made = transfer(daemon, direction=FETCH, image="big.bin")
     with contextlib.ExitStack() as stack:
         for _ in range(4):
             sock, path = raw(made["url"])
