@@ -10,6 +10,18 @@ import uuid
 
 import websockets
 from harness import BIN, DEADLINE_S, CallError, now
+from official import SCHEMAS, Conversation
+
+
+class OfStation(Conversation):
+    """What ocppd-station sends, judged by the same rules; not counted with the daemon's."""
+
+    def _payload(self, kind, action, is_request, payload):
+        if not isinstance(payload, dict):
+            return ["a payload is an object"]
+        if SCHEMAS.absence is not None or (action, is_request) not in SCHEMAS.validators:
+            return []
+        return SCHEMAS.flaws(action, is_request, payload)
 
 
 class Csms:
@@ -22,6 +34,8 @@ class Csms:
         self.connections = 0
         self.transaction = 100
         self.pending = {}
+        self.is_judged = True  # of a station that is not told to break rules
+        self.conversation = None
         self.changed = asyncio.Condition()
         self.answers = {
             "Authorize": lambda _: {"idTagInfo": {"status": "Accepted"}},
@@ -52,10 +66,13 @@ class Csms:
 
     async def _on_station(self, socket, _path=None):
         self.socket = socket
+        self.conversation = OfStation()
         self.connections += 1
         await self._note()
         with contextlib.suppress(websockets.ConnectionClosed):
             async for text in socket:
+                if self.is_judged:
+                    self.conversation.received(text)
                 await self._on_frame(socket, json.loads(text))
         if self.socket is socket:
             self.socket = None
@@ -69,10 +86,15 @@ class Csms:
         if frame[0] == 2:
             self.calls.append((frame[2], frame[3]))
             reply = self.answers.get(frame[2], lambda _: {})(frame[3])
-            await socket.send(json.dumps([3, frame[1], reply]))
+            await self._send(socket, [3, frame[1], reply])
             await self._note()
         elif frame[1] in self.pending:
             self.pending.pop(frame[1]).set_result(frame)
+
+    async def _send(self, socket, frame):
+        text = json.dumps(frame)
+        self.conversation.sent(text)
+        await socket.send(text)
 
     async def until(self, check):
         """Waits until check() gives something true, and gives it."""
@@ -87,7 +109,7 @@ class Csms:
         future = asyncio.get_running_loop().create_future()
         message_id = str(uuid.uuid4())
         self.pending[message_id] = future
-        await self.socket.send(json.dumps([2, message_id, action, payload or {}]))
+        await self._send(self.socket, [2, message_id, action, payload or {}])
         return future
 
     async def call(self, action, payload=None):
@@ -169,10 +191,11 @@ class StationProcess:
 
 
 @contextlib.asynccontextmanager
-async def bed(*args, status=None, ready=True, answers=None):
+async def bed(*args, status=None, ready=True, answers=None, judged=True):
     """A CSMS and a station that stays; ready: it has booted and reported its connectors."""
     async with Csms.serve() as csms:
         csms.answers.update(answers or {})
+        csms.is_judged = judged
         url = f"ws://127.0.0.1:{csms.port}/ocpp"
         async with StationProcess.run(url, *args, status=status) as station:
             if ready:
