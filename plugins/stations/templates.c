@@ -448,8 +448,13 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 			     rows->values + (size_t)i * rows->columns);
 	if (r < 0) {
 		work_fail(work, r, NULL);
-	} else if (json_object_object_length(texts) == 0 ||
-		   json_object_object_length(texts) > TEMPLATE_KEYS_MAX) {
+	} else if (json_object_object_length(texts) == 0) {
+		ocppd_request_problem(
+			host, work->request, 409, "no-keys",
+			"no such keys of that station were read yet, or none that can "
+			"be changed; GetConfiguration reads them");
+		work_end(work);
+	} else if (json_object_object_length(texts) > TEMPLATE_KEYS_MAX) {
 		ocppd_request_problem(host, work->request, 409, "no-keys",
 				      "of that station %d keys were read that can be changed; a "
 				      "template has 1 to %d",
