@@ -193,6 +193,31 @@ out:
 
 /* ---- Positional arguments ------------------------------------------------------------------ */
 
+/*
+ * `image=fw.bin`: the name of a member says which is meant, whoever's turn it is. 1: that it was;
+ * 0: it names none; negative: it is wrong.
+ */
+static int
+set_named(struct reading *reading, const char *text)
+{
+	size_t len = strcspn(text, "=");
+	char *name = text[len] == '=' ? str_ndup(text, len) : NULL;
+	int r = 0;
+
+	if (name == NULL)
+		return text[len] == '=' ? OCPPD_ENOMEM : 0;
+	if (spec_parameter(reading->spec, reading->command, name, "query") != NULL) {
+		add_query(reading, name, text + len + 1);
+		r = 1;
+	} else if (reading->body != NULL &&
+		   member(member(reading->schema, "properties"), name) != NULL) {
+		r = set_by_assignment(reading, name, text + len + 1);
+		r = r < 0 ? r : 1;
+	}
+	free(name);
+	return r;
+}
+
 static int
 set_positional(struct reading *reading, const char *text)
 {
@@ -202,7 +227,11 @@ set_positional(struct reading *reading, const char *text)
 	char *copy;
 	int r;
 
-	if (len == 0 || (len == 1 && name[0] == '*'))
+	if (len == 0) {
+		r = set_named(reading, text);
+		return r == 0 ? set_free(reading, text) : r < 0 ? r : 0;
+	}
+	if (len == 1 && name[0] == '*')
 		return set_free(reading, text);
 	if (*name == '>') /* -o says where it goes */
 		return usage(reading, "unexpected argument", text);
@@ -218,6 +247,11 @@ set_positional(struct reading *reading, const char *text)
 		return OCPPD_ENOMEM;
 
 	parameter = spec_parameter(reading->spec, reading->command, copy, "path");
+	r = parameter == NULL ? set_named(reading, text) : 0;
+	if (r != 0) {
+		r = r < 0 ? r : 0;
+		goto out;
+	}
 	if (parameter == NULL && strchr(text, '=') != NULL && strstr(name, "*") != NULL) {
 		r = set_free(reading, text); /* optional ones are left out */
 		goto out;
