@@ -50,6 +50,18 @@ slot_fini(struct ocppd_host *host, struct ocppd_station *station, void *memory)
 	free(slot->version);
 }
 
+/* What is still corrected must be on record. */
+static int
+check(const void *options_of, struct ocppd_error *err)
+{
+	const struct firmware_conf *conf = options_of;
+
+	if (conf->late_window_s > conf->retention_s)
+		return ocppd_error_option(err, OCPPD_EINVAL, "late_window",
+					  "must not be longer than retention");
+	return 0;
+}
+
 static int
 init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
 {
@@ -60,6 +72,7 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	ctx->host = host;
 	ctx->conf = conf;
+	ctx->is_starting = true; /* the filter sees boots before there is storage */
 	TAILQ_INIT(&ctx->jobs);
 	TAILQ_INIT(&ctx->rollouts);
 	TAILQ_INIT(&ctx->waits);
@@ -232,6 +245,7 @@ OCPPD_PLUGIN = {
 	.statements = { firmware_statements, STATEMENT_COUNT, sizeof(firmware_statements[0]) },
 	.routes = { firmware_routes, FIRMWARE_ROUTES, sizeof(firmware_routes[0]) },
 	.metrics = { firmware_metrics, METRIC_COUNT, sizeof(firmware_metrics[0]) },
+	.check = check,
 	.init = init,
 	.start = start,
 	.reload = reload,

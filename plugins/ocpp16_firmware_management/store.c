@@ -299,7 +299,10 @@ on_written(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	settle_lines(job, write->lines, result);
 	if (result >= 0 && count > 0 && write->is_story)
 		publish(job, &rows[0]);
-	if (result < 0)
+	/* Somebody deleted its row: that is not tried for ever. */
+	if (result == OCPPD_ECONFLICT)
+		store_drop_lines(job);
+	else if (result < 0)
 		job->is_dirty = true;
 	else if (job->is_dirty && !is_new)
 		store_put(job);

@@ -681,6 +681,53 @@ def test_storage_that_fails(tmp_path):
         database.close()
 
 
+def test_nothing_is_sent_that_is_not_on_record(tmp_path):
+    async def session(daemon, database):
+        async with at(daemon, "CP-1"):
+            pass
+        job = await update(daemon, "CP-1")
+        database.execute("BEGIN IMMEDIATE")
+        async with at(daemon, "CP-1", version=None) as station:
+            await asyncio.get_running_loop().run_in_executor(
+                None, lambda: daemon.log.wait("job.changed", job=job["jobId"], state="Sending"))
+            await asyncio.get_running_loop().run_in_executor(
+                None, lambda: daemon.log.wait("job.changed", job=job["jobId"], state="Waiting",
+                                              text="storage takes no writes"))
+            assert not station.calls
+            database.execute("ROLLBACK")
+            body = await until(daemon, job, "Confirmed")
+            assert body["attempts"] == 1 and len(station.calls) == 1
+
+    with Daemon(tmp_path, {**MODULE, "storage_sqlite": {"busy_timeout": "100ms"}},
+                connect_grace="0s") as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(session(daemon, database))
+        database.close()
+
+
+def test_row_that_somebody_deleted(tmp_path):
+    async def session(daemon, database):
+        async with at(daemon, "CP-1") as station:
+            await until(daemon, await update(daemon, "CP-1"), "Confirmed")
+            database.execute("DELETE FROM ocpp16_firmware_management_job")
+            with pytest.raises(CallError) as refused:
+                await tell(station, "Downloading")
+            assert refused.value.code == "InternalError"
+            job = await until(daemon, await update(daemon, "CP-1"), "Confirmed")
+            await tell(station, "Downloading")
+            assert (await show(daemon, job))["state"] == "Downloading"
+
+    with Daemon(tmp_path, MODULE, connect_grace="0s") as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(session(daemon, database))
+        database.close()
+
+
+def test_windows_that_contradict(tmp_path):
+    status, text = Daemon(tmp_path, module(retention="1h", late_window="2h")).check()
+    assert status != 0 and "late_window" in text and "retention" in text
+
+
 def test_deadline_while_storage_is_out_is_stored_later(tmp_path):
     async def session(daemon, database):
         async with at(daemon, "CP-1"):
@@ -751,7 +798,7 @@ def test_module_leaves_and_returns(tmp_path):
 
 
 def test_what_is_over_is_forgotten_in_time(tmp_path):
-    daemon = Daemon(tmp_path, module(retention="1h"), connect_grace="0s")
+    daemon = Daemon(tmp_path, module(retention="1h", late_window="1h"), connect_grace="0s")
 
     async def session():
         async with at(daemon, "CP-1") as station:

@@ -55,9 +55,6 @@ DIFFERENCES = [
 
 # The differences of messages that a module will bring: until it is there, no table has them.
 MODULES = {
-    "ocpp16_firmware_management": {
-        "DiagnosticsStatusNotification", "FirmwareStatusNotification", "GetDiagnostics",
-        "UpdateFirmware"},
     "ocpp16_security": {
         "CertificateSigned", "DeleteCertificate", "ExtendedTriggerMessage",
         "GetInstalledCertificateIds", "GetLog", "InstallCertificate", "LogStatusNotification",
