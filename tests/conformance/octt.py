@@ -74,6 +74,7 @@ class ChargePoint:
         self.identity = identity
         self.played = None
         self.meter = 1000
+        self.firmware = "1.4.2"
 
     @contextlib.asynccontextmanager
     async def online(self, **how):
@@ -133,7 +134,7 @@ class ChargePoint:
     async def boot(self, **statuses):
         confirmation = await self.call("BootNotification", {
             "chargePointVendor": "VendorX", "chargePointModel": "DualSocket",
-            "chargePointSerialNumber": "SN-000123", "firmwareVersion": "1.4.2"})
+            "chargePointSerialNumber": "SN-000123", "firmwareVersion": self.firmware})
         assert confirmation["status"] == "Accepted" and confirmation["interval"] > 0, confirmation
         await self.statuses("Available", **statuses)
         return confirmation
@@ -219,7 +220,7 @@ class Operator:
                 assert status == 0, answer
                 return answer
             status, answer = await self.daemon.api_async("POST", path, body)
-            assert status == 200, answer
+            assert status in (200, 202), answer
             return answer
         return asyncio.ensure_future(ask())
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the ocppd authors
-"""Cases of the Firmware Management profile."""
+"""Cases of the Firmware Management profile: with locations elsewhere, as the operator types them, and
+with files that the CSMS hosts and that really move."""
 
 import asyncio
-import http.client
-import urllib.parse
+import urllib.request
 
 import pytest
 from harness import DEADLINE_S
@@ -14,7 +14,8 @@ UPDATE = {"location": "ftp://fw:secret@files.example.org:2121/images/fw-1.5.0.bi
 DIAGNOSTICS = {"location": "ftp://logs:secret@files.example.org:2121/incoming/", "retries": 2,
                "retryInterval": 30, "startTime": "2026-03-01T00:00:00.000Z",
                "stopTime": "2026-03-02T00:00:00.000Z"}
-LOG = b"2026-03-01T10:00:00Z all is well\n"
+LOG = b"2026-03-01T10:00:00Z all is well\n" * 500
+IMAGE = bytes(range(256)) * 400
 
 
 async def told(cp, action, *words):
@@ -39,25 +40,59 @@ async def sees(cp, operator, kind, state, **members):
     ))["items"][0]
 
 
-async def reboots(cp):
-    confirmation = await cp.call("BootNotification", {
-        "chargePointVendor": "VendorX", "chargePointModel": "DualSocket",
-        "chargePointSerialNumber": "SN-000123", "firmwareVersion": "1.5.0"})
-    assert confirmation["status"] == "Accepted", confirmation
-    await cp.statuses("Available")
+async def transfer(url, method="GET", data=None):
+    """What a station does with a location, and an operator with the URL of a file; gives the body."""
+    def ask():
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(url, data, method=method)
+        with opener.open(request, timeout=DEADLINE_S) as answer:
+            return answer.read()
+    return await asyncio.get_running_loop().run_in_executor(None, ask)
+
+
+async def post(operator, path, body, expected):
+    status, answer = await operator.daemon.api_async("POST", path, body)
+    assert status == expected, answer
+    return answer
+
+
+async def install(cp):
+    await firmware(cp, "Downloaded")
+    await cp.statuses("Unavailable")
+    await firmware(cp, "Installing")
 
 
 async def test_TC_044_1_CSMS(cp, operator):
     async with cp.booted():
         assert await operator.request("UpdateFirmware", UPDATE, {}) == UPDATE
-        await firmware(cp, "Downloading", "Downloaded")
-        await sees(cp, operator, "updates", "Downloaded")
-        await cp.statuses("Unavailable")
-        await firmware(cp, "Installing")
-        await reboots(cp)
+        await firmware(cp, "Downloading")
+        await install(cp)
+        await sees(cp, operator, "updates", "Installing")
+    cp.firmware = "1.5.0"
+    async with cp.booted():
         await firmware(cp, "Installed")
         await sees(cp, operator, "updates", "Verified", versionBefore="1.4.2", bootedVersion="1.5.0",
                    lastStatus="Installed")
+
+
+async def test_TC_044_1_CSMS_hosted(cp, operator):
+    """The operator names an image, the CSMS makes the location, and the station fetches from it."""
+    image = f"acme-1.5.0-{operator.tool}.bin"
+    ticket = await post(operator, "/v1/files/images", {"name": image, "firmwareVersion": "1.5.0"}, 201)
+    await transfer(ticket["url"], "PUT", IMAGE)
+    async with cp.booted():
+        await operator.asks("/v1/firmware/updates", {"stationId": cp.identity, "image": image},
+                            "firmware", "update", cp.identity, "--image", image)
+        message_id, sent = await cp.requested("UpdateFirmware")
+        assert sorted(sent) == ["location", "retrieveDate"]
+        await cp.answer(message_id, {})
+        await firmware(cp, "Downloading")
+        assert await transfer(sent["location"]) == IMAGE
+        await install(cp)
+    cp.firmware = "1.5.0"
+    async with cp.booted():
+        await firmware(cp, "Installed")
+        await sees(cp, operator, "updates", "Verified", image=image, bytes=len(IMAGE))
 
 
 async def test_TC_044_2_CSMS(cp, operator):
@@ -70,23 +105,12 @@ async def test_TC_044_2_CSMS(cp, operator):
 async def test_TC_044_3_CSMS(cp, operator):
     async with cp.booted():
         assert await operator.request("UpdateFirmware", UPDATE, {}) == UPDATE
-        await firmware(cp, "Downloading", "Downloaded")
-        await cp.statuses("Unavailable")
-        await firmware(cp, "Installing")
-        await cp.boot()
+        await firmware(cp, "Downloading")
+        await install(cp)
+    async with cp.booted():
         await firmware(cp, "InstallationFailed")
         await sees(cp, operator, "updates", "Failed", failure="InstallationFailed",
                    bootedVersion="1.4.2")
-
-
-def put(location):
-    parts = urllib.parse.urlsplit(location)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
-    try:
-        connection.request("PUT", parts.path + "log.txt", LOG)
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("terms", [DIAGNOSTICS, {}], ids=["elsewhere", "hosted"])
@@ -101,11 +125,11 @@ async def test_TC_045_1_CSMS(cp, operator, terms):
             return
         # The upload really goes to the location.
         assert list(sent) == ["location"]
-        assert await asyncio.get_running_loop().run_in_executor(None, put, sent["location"]) < 300
+        await transfer(sent["location"] + "log.txt", "PUT", LOG)
         await upload(cp, "Uploaded")
         job = await sees(cp, operator, "diagnostics", "Received", bytes=len(LOG))
-        files = await operator.look(f"/v1/files?stationId={cp.identity}")
-        assert [item["fileId"] for item in files["items"]] == [job["fileId"]]
+        ticket = await post(operator, f"/v1/files/{job['fileId']}/download", None, 200)
+        assert await transfer(ticket["url"]) == LOG
 
 
 async def test_TC_045_2_CSMS(cp, operator):
