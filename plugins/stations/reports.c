@@ -578,17 +578,33 @@ fold_name(const char *name, char ret_folded[KEY_NAME_SIZE])
 	ret_folded[len] = '\0';
 }
 
+/* AuthorizationKey, and what vendors call theirs. */
+bool
+key_is_secret(const char *name)
+{
+	static const char *const words[] = {
+		"authorizationkey", "password", "passwd", "passphrase", "secret", "privatekey",
+	};
+	char folded[KEY_NAME_SIZE];
+
+	fold_name(name, folded);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strstr(folded, words[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
 static int
 add_key(struct report *report, struct ocppd_unit *unit, const struct ocppd_station_key *key,
 	int64_t now_us)
 {
 	struct stations *ctx = report->ctx;
 	char folded[KEY_NAME_SIZE];
-	bool is_secret;
+	/* Stations should not tell it; those that do must not make us keep it. */
+	bool is_secret = key_is_secret(key->name);
 
 	fold_name(key->name, folded);
-	/* Stations should not tell it; those that do must not make us keep it. */
-	is_secret = strcmp(folded, "authorizationkey") == 0;
 
 	const struct ocppd_value values[] = {
 		ocppd_value_str(ocppd_station_id(report->station)),

@@ -338,7 +338,9 @@ void unknown_free(struct stations *ctx);
 void routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
-/* reports.c: calls fn once no keys of the station are being stored, at once or later. */
+/* reports.c: by its name, the value of a key is nobody's to read. */
+bool key_is_secret(const char *name);
+/* Calls fn once no keys of the station are being stored, at once or later. */
 int keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg);
 
 /* diff.c */

@@ -74,12 +74,6 @@ say_unknown(struct ocppd_host *host, struct ocppd_request *request)
 /* ---- What may stand in one --------------------------------------------------------------------
  */
 
-static bool
-is_secret(const char *name)
-{
-	return strcasecmp(name, "AuthorizationKey") == 0;
-}
-
 /* The member as the text that stations take; NULL: it is none. Borrowed from value. */
 static const char *
 text_of(struct json_object *value)
@@ -133,9 +127,9 @@ template_check(struct json_object *wanted, bool is_kept, struct ocppd_error *err
 					       "%s: there twice, names are compared without regard "
 					       "to case",
 					       name);
-		if (is_kept && is_secret(name))
+		if (is_kept && key_is_secret(name))
 			return ocppd_error_set(err, OCPPD_EREFUSED,
-					       "%s: each station has a secret of its own", name);
+					       "%s: sounds like a secret, which is not kept", name);
 	}
 	return 0;
 }
@@ -423,7 +417,7 @@ take_key(struct json_object *texts, struct json_object *names, const struct ocpp
 		return 0;
 	copy_value(&row[0], name, sizeof(name));
 	copy_value(&row[1], value, sizeof(value));
-	if (is_secret(name) || !is_asked_for(names, name))
+	if (key_is_secret(name) || !is_asked_for(names, name))
 		return 0;
 	return ocppd_json_add_str(texts, name, value);
 }

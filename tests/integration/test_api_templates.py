@@ -19,6 +19,7 @@ KEYS = {  # name: value, readonly
     "LocalPreAuthorize": ("true", False),
     "NumberOfConnectors": ("2", True),
     "AuthorizationKey": ("0123456789abcdef", False),
+    "WiFiPassword": ("hunter2-hunter2", False),
 }
 ANSWERS = {"HeartbeatInterval": "Accepted", "WebSocketPingInterval": "RebootRequired",
            "LocalPreAuthorize": "Rejected", "Never": "NotSupported"}
@@ -103,6 +104,7 @@ BAD = [
     ("value too long", {"configuration": {"A": "1" * 501}}, 400),
     ("too many", {"configuration": {f"K{i}": "1" for i in range(501)}}, 400),
     ("a secret", {"configuration": {"authorizationKEY": "0123456789abcdef"}}, 422),
+    ("a vendor's secret", {"configuration": {"WifiPassPhrase": "x"}}, 422),
 ]
 
 
@@ -129,6 +131,9 @@ def test_a_template_of_what_a_station_has(daemon):
                 {"stationId": "CP-9"})]
     whole, some, none = run(go())
     assert whole[0] == 200, whole
+    keys = daemon.api("GET", "/v1/stations/CP-1/configuration")[1]["configurationKey"]
+    assert {key["key"] for key in keys if "value" not in key} == {
+        "AuthorizationKey", "WiFiPassword"}
     # Neither what cannot be changed, nor what is unknown, nor the station's secret.
     assert whole[1]["configuration"] == {
         "HeartbeatInterval": "300", "MeterValueSampleInterval": "60",
