@@ -8,50 +8,60 @@
 
 #include <stdio.h>
 
-/* How full the fullest of the bounds is, in percent. */
-static int64_t
-fill_of(const struct storage *storage, const char **ret_what)
+/* The bounds that may fill up. */
+enum {
+	BOUND_UNITS,
+	BOUND_BYTES,
+	BOUND_QUERIES,
+	BOUNDS,
+};
+
+struct bound {
+	const char *what;
+	int64_t now;
+	int64_t most;
+};
+
+static void
+look(const struct storage *storage, struct bound ret_bounds[BOUNDS])
 {
 	const struct storage_conf *conf = storage->conf;
-	const struct {
-		const char *what;
-		int64_t now;
-		int64_t most;
-	} bounds[] = {
-		{ "units of work", storage->live_units, conf->queue },
-		{ "bytes of units of work", (int64_t)storage->live_bytes, conf->queue_size },
-		{ "queries", storage->live_queries, conf->queue },
-	};
-	int64_t fullest = 0;
 
-	*ret_what = bounds[0].what;
-	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
-		int64_t fill =
-			bounds[i].most <= 0
-				? 0
-				: (int64_t)((double)bounds[i].now * 100.0 / (double)bounds[i].most);
+	ret_bounds[BOUND_UNITS] =
+		(struct bound){ "units of work", storage->live_units, conf->queue };
+	ret_bounds[BOUND_BYTES] = (struct bound){ "bytes of units of work",
+						  (int64_t)storage->live_bytes, conf->queue_size };
+	ret_bounds[BOUND_QUERIES] = (struct bound){ "queries", storage->live_queries, conf->queue };
+}
 
-		if (fill > fullest) {
-			fullest = fill;
-			*ret_what = bounds[i].what;
-		}
+/* The first of them that is that full, or NULL. Asked for every unit: no division. */
+static const struct bound *
+find_full(const struct bound bounds[BOUNDS], int64_t percent)
+{
+	for (uint32_t i = 0; i < BOUNDS; i++) {
+		if (bounds[i].now * 100 >= bounds[i].most * percent)
+			return &bounds[i];
 	}
-	return fullest;
+	return NULL;
 }
 
 static void
 on_long(struct ocppd_host *host, void *arg)
 {
 	struct storage *storage = arg;
-	const char *what = "";
-	int64_t fill = fill_of(storage, &what);
+	struct bound bounds[BOUNDS];
+	const struct bound *full;
 	char text[STORAGE_TEXT_SIZE];
 
+	look(storage, bounds);
+	full = find_full(bounds, (storage->conf->queue_warn + 1) / 2);
+	if (full == NULL)
+		return; /* what ends it is on its way to us */
 	storage->watch.is_told = true;
 	(void)snprintf(
 		text, sizeof(text),
 		"the %s that wait take %lld percent of their bound: the disk does not keep up",
-		what, (long long)fill);
+		full->what, (long long)(full->now * 100 / full->most));
 	OCPPD_WARN(host, "storage.queue_long", OCPPD_STR("text", text));
 	ocppd_health_set(host, "storage_queue", OCPPD_HEALTH_DEGRADED, text);
 }
@@ -61,22 +71,22 @@ watch_queues(struct storage *storage)
 {
 	struct watch *watch = &storage->watch;
 	int64_t most = storage->conf->queue_warn;
-	const char *what = "";
-	int64_t fill;
+	struct bound bounds[BOUNDS];
 
 	if (watch->timer == NULL || most == 0)
 		return;
-	fill = fill_of(storage, &what);
-	if (!watch->is_above && fill >= most) {
+	look(storage, bounds);
+	if (!watch->is_above && find_full(bounds, most) != NULL) {
 		watch->is_above = true;
 		ocppd_timer_set(watch->timer, storage->conf->queue_warn_time_ms);
-	} else if (watch->is_above && fill < (most + 1) / 2) {
+	} else if (watch->is_above && find_full(bounds, (most + 1) / 2) == NULL) {
 		watch->is_above = false;
 		ocppd_timer_cancel(watch->timer);
 		if (!watch->is_told)
 			return;
 		watch->is_told = false;
-		OCPPD_INFO(storage->host, "storage.queue_short", OCPPD_INT("percent", fill));
+		OCPPD_INFO(storage->host, "storage.queue_short",
+			   OCPPD_INT("units", storage->live_units));
 		ocppd_health_set(storage->host, "storage_queue", OCPPD_HEALTH_OK, NULL);
 	}
 }
