@@ -618,6 +618,40 @@ def test_ocppctl(daemon, tmp_path):
     assert ocppctl(daemon, "files", "delete", str(stored["fileId"])).returncode == 0
 
 
+def test_roles_and_ocppctl_from_afar(tmp_path):
+    roles = {"viewer": "viewer-token-0123456", "operator": "operator-token-0123456"}
+    tokens = [{"name": role, "role": role, "token": token} for role, token in roles.items()]
+    with configured(tmp_path, more={"http_api": {"tcp": True, "port": 0, "tokens": tokens}}) as daemon:
+        stored = upload(daemon, "image.bin", IMAGE)
+        made = fetch(daemon)
+        api = next(event["listener"] for event in daemon.log.events("http.opened")
+                   if event["listener"].startswith("127."))
+
+        def status(role, method, path, body=None):
+            headers = {"Authorization": "Bearer " + roles[role], "Content-Type": "application/json"}
+            return ask(f"http://{api}", method, body and json.dumps(body), headers, path)[0]
+
+        file = f"/v1/files/{stored['fileId']}"
+        for role, allowed in (("viewer", False), ("operator", True)):
+            assert status(role, "GET", "/v1/files") == status(role, "GET", file) == 200
+            assert status(role, "GET", "/v1/files/transfers") == 200
+            for method, path, body, wanted in (
+                    ("POST", file + "/download", None, 200),
+                    ("POST", "/v1/files/images", {"name": "x.bin"}, 201),
+                    ("POST", "/v1/files/images/import", {"name": "x.bin", "file": "no"}, 404),
+                    ("DELETE", f"/v1/files/transfers/{made['id']}", None, 204),
+                    ("DELETE", file, None, 204)):
+                assert status(role, method, path, body) == (wanted if allowed else 403), path
+        source = tmp_path / "afar.bin"
+        source.write_bytes(IMAGE)
+        for args, wanted in ((["upload", "afar.bin", str(source)], 0), (["get", "2", "-o", "back.bin"], 0)):
+            done = subprocess.run([os.path.join(BIN, "ocppctl"), "--url", f"http://{api}", "--token",
+                                   roles["operator"], "files", *args], capture_output=True,
+                                  timeout=DEADLINE_S, check=False, cwd=tmp_path)
+            assert done.returncode == wanted, done.stderr
+        assert (tmp_path / "back.bin").read_bytes() == IMAGE
+
+
 def test_metrics(tmp_path):
     with configured(tmp_path, more={"metrics": {}}) as daemon:
         upload(daemon, "image.bin", IMAGE)
