@@ -127,6 +127,32 @@ def test_at_most_parallel_stations_are_asked_at_a_time(daemon):
     assert out["most"] == 3
 
 
+def test_a_job_keeps_to_its_rate(tmp_path):
+    names = [f"R-{i}" for i in range(30)]
+
+    async def go(daemon):
+        async with fleet(daemon, *names):
+            _, job = await daemon.api_async("POST", "/v1/commands", {
+                "action": "GetConfiguration", "stations": names})
+            path = f"/v1/commands/{job['jobId']}"
+            await wait_for(daemon, path, lambda body: body["done"] > 0)
+            # The stations answer at once; the rest has its turn a second each.
+            status, job = await daemon.api_async("DELETE", path)
+            assert status == 200
+            job = await wait_for(daemon, path, lambda body: body["done"] == len(names))
+            assert job["results"]["cancelled"] > 0 and job["results"]["confirmed"] > 0, job
+            # Faster by a reload: a whole job is through.
+            daemon.settings["plugins"]["http_api"]["job_rate"] = 1000
+            daemon.write_config()
+            status, _ = await daemon.api_async("POST", "/v1/reload")
+            assert status == 200
+            _, job = await daemon.api_async("POST", "/v1/commands", {
+                "action": "GetConfiguration", "stations": names})
+            return await job_over(daemon, job)
+    with Daemon(tmp_path, {"http_api": {"job_rate": 1}}, **GRACE) as daemon:
+        assert run(go(daemon))["results"] == {"confirmed": 30}
+
+
 def test_a_selection_is_what_the_list_of_stations_says(daemon):
     async def go():
         async with fleet(daemon, "S-1", "S-2"):

@@ -643,6 +643,27 @@ handshake_unfinished_is_cut_and_others_served(void **state)
 	daemon_free(daemon);
 }
 
+/* Accepted, but no thread has room for them yet. */
+static void
+stop_ends_those_that_wait_for_their_handshake(void **state)
+{
+	struct daemon_thread *daemon = daemon_new();
+	int idle[16];
+
+	(void)state;
+	daemon->conf.max_handshakes = 1;
+	daemon_start(daemon);
+	for (int i = 0; i < 16; i++) {
+		idle[i] = dial(daemon);
+		say(idle[i], "GET /ocpp/CP1 HTTP/1.1\r\n", 24);
+	}
+	daemon_free(daemon);
+	for (int i = 0; i < 16; i++) {
+		assert_true(hears_end(idle[i]));
+		(void)close(idle[i]);
+	}
+}
+
 static void
 handshake_beyond_max_connections_is_told_503(void **state)
 {
@@ -918,6 +939,7 @@ main(void)
 		TEST(handshake_without_common_protocol_is_finished_and_closed),
 		TEST(handshake_of_no_http_ends),
 		cmocka_unit_test(handshake_unfinished_is_cut_and_others_served),
+		cmocka_unit_test(stop_ends_those_that_wait_for_their_handshake),
 		cmocka_unit_test(handshake_beyond_max_connections_is_told_503),
 		TEST(listen_on_taken_port_names_it),
 		TEST(message_in_fragments_with_ping_between_is_answered),
