@@ -137,7 +137,7 @@ struct ocppd_files_event {
 	const struct ocppd_file *files;
 	uint32_t file_count;
 	uint32_t file_stride; /* bytes from one file to the next */
-	const char *text; /* BROKEN: one sentence; else "" */
+	const char *text;     /* BROKEN: one sentence; else "" */
 };
 typedef void ocppd_files_fn(struct ocppd_host *host, const struct ocppd_files_event *event,
 			    void *arg);
