@@ -214,7 +214,9 @@ give_up_slow(struct session *session)
 	OCPPD_WARN(
 		session->io->transport->core->self, "connection.closed",
 		OCPPD_STR("station", session->conn.station_id), OCPPD_INT("conn", session->conn.id),
-		OCPPD_STR("err", "it does not read: more than max_outbound waits for it"),
+		OCPPD_STR(
+			"err",
+			"it does not read: more than max_outbound or max_outbound_messages waits"),
 		OCPPD_INT("bytes", session->out_bytes), OCPPD_STR("remote", session->conn.remote));
 	session_note(session, CLOSE_SLOW, CLOSE_CODE_ABNORMAL);
 	session_drop_outbound(session);

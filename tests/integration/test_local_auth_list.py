@@ -375,6 +375,21 @@ def test_tags_of_many_pages(tmp_path):
         run(session(daemon))
 
 
+def test_tags_looked_at_are_bounded(tmp_path):
+    """What is beyond `max_tags` is in no list, and the log tells how many; a reload looks anew."""
+    async def session(daemon):
+        async with keeper(daemon, max_entries=500, max_message=100) as kept:
+            for bound, count in ((11, 11), (10, 10), (30, 30), (31, 30)):
+                daemon.settings["plugins"][MODULE]["max_tags"] = bound
+                daemon.write_config()
+                assert (await daemon.api_async("POST", "/v1/reload"))[0] == 200
+                status, body = await sync(daemon)
+                assert status == 200 and len(kept.entries) == count, body
+    with daemon_with(tmp_path, tags_of(30), {"max_tags": 10}) as daemon:
+        run(session(daemon))
+        assert {entry["count"] for entry in daemon.log.events("tags.left_out")} >= {"19", "20"}
+
+
 def test_stations_out_of_step(tmp_path):
     async def session(daemon):
         for station_id in ("CP-1", "CP-2", "CP-3"):

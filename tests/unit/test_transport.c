@@ -19,6 +19,7 @@
 #include "runtime/host.h"
 #include "runtime/loop.h"
 #include "transport/directory.h"
+#include "transport/io.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,6 +37,7 @@
 #include <cmocka.h>
 
 #define BIG 60000
+#define MANY 120 /* CALLs in one turn of the core */
 #define MAX_MESSAGE 8192
 /* More than the core takes in one turn. */
 #define BURST 400
@@ -60,6 +62,8 @@ struct daemon_thread {
 	sem_t ready;
 	sem_t drained;
 	sem_t stopped;
+	sem_t at_gate;
+	sem_t gate;
 	int result;
 	uint16_t port;
 	char big[BIG];
@@ -70,6 +74,19 @@ on_echo(struct ocppd_host *host, struct ocppd_call *call, struct json_object *re
 {
 	(void)req;
 	(void)ctx;
+	return ocppd_call_reply_text(host, call, "{}", 2);
+}
+
+/* Keeps the core thread until the test lets it go on. */
+static int
+on_gate(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req, void *ctx)
+{
+	struct daemon_thread *daemon = ctx;
+
+	(void)req;
+	(void)sem_post(&daemon->at_gate);
+	while (sem_wait(&daemon->gate) < 0)
+		continue;
 	return ocppd_call_reply_text(host, call, "{}", 2);
 }
 
@@ -92,6 +109,13 @@ static const struct ocppd_action actions[] = {
 	  { no_fields, 0, sizeof(no_fields[0]) },
 	  { no_fields, 0, sizeof(no_fields[0]) },
 	  .on_call = on_echo },
+	{ "ocpp1.6",
+	  "Gate",
+	  OCPPD_FROM_STATION,
+	  OCPPD_ACTION_ANYTIME,
+	  { no_fields, 0, sizeof(no_fields[0]) },
+	  { no_fields, 0, sizeof(no_fields[0]) },
+	  .on_call = on_gate },
 	{ "ocpp1.6",
 	  "Big",
 	  OCPPD_FROM_STATION,
@@ -267,6 +291,8 @@ daemon_new(void)
 	(void)sem_init(&daemon->ready, 0, 0);
 	(void)sem_init(&daemon->drained, 0, 0);
 	(void)sem_init(&daemon->stopped, 0, 0);
+	(void)sem_init(&daemon->at_gate, 0, 0);
+	(void)sem_init(&daemon->gate, 0, 0);
 	return daemon;
 }
 
@@ -295,6 +321,8 @@ daemon_free(struct daemon_thread *daemon)
 	(void)sem_destroy(&daemon->ready);
 	(void)sem_destroy(&daemon->drained);
 	(void)sem_destroy(&daemon->stopped);
+	(void)sem_destroy(&daemon->at_gate);
+	(void)sem_destroy(&daemon->gate);
 	free(daemon);
 }
 
@@ -835,6 +863,78 @@ message_to_a_station_that_never_reads_is_given_up(void **state)
 	(void)close(fd);
 }
 
+static uint64_t
+messages_in(const struct daemon_thread *daemon)
+{
+	const struct transport *transport = daemon->core.transport;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < transport->io_count; i++)
+		sum += atomic_load(&transport->ios[i].traffic.messages_in);
+	return sum;
+}
+
+/* So many CALLs, which wait for the core until all of them are read: it answers them in one turn.
+ */
+static void
+say_at_once(struct daemon_thread *daemon, int other, int fd, const char *action, int count)
+{
+	uint64_t before;
+	uint8_t piece[4096];
+	size_t size = 0;
+
+	say_text(other, "[2,\"gate\",\"Gate\",{}]");
+	while (sem_wait(&daemon->at_gate) < 0)
+		continue;
+	before = messages_in(daemon);
+	for (int i = 0; i < count; i++) {
+		char text[32];
+		int len = snprintf(text, sizeof(text), "[2,\"%d\",\"%s\",{}]", i, action);
+
+		piece[size++] = 0x81;
+		piece[size++] = (uint8_t)(0x80 | len);
+		memset(piece + size, 0, 4);
+		memcpy(piece + size + 4, text, (size_t)len);
+		size += 4 + (size_t)len;
+	}
+	say(fd, piece, size);
+	while (messages_in(daemon) < before + (uint64_t)count)
+		(void)poll(NULL, 0, 1);
+	(void)sem_post(&daemon->gate);
+	expect_text(other, "[3,\"gate\",{}]");
+}
+
+static void
+messages_that_wait_for_a_station_are_bounded(void **state)
+{
+	struct daemon_thread *daemon = daemon_new();
+	int small = 4096;
+	char text[32];
+
+	(void)state;
+	daemon->conf.max_outbound = INT64_C(1) << 28; /* not the bytes */
+	daemon->conf.max_outbound_count = 8;
+	daemon_start(daemon);
+	int other = join_as(daemon, GOOD("/ocpp/CP2"));
+	int fd = join_as(daemon, GOOD("/ocpp/CP1"));
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	/* What a station reads does not wait, however much it is. */
+	say_at_once(daemon, other, fd, "Echo", MANY);
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(text, sizeof(text), "[3,\"%d\",{}]", i);
+		expect_text(fd, text);
+	}
+	/* More than the kernel keeps for it: the rest waits, and that is too much. */
+	say_at_once(daemon, other, fd, "Big", MANY);
+	struct pollfd end = { .fd = fd, .events = POLLRDHUP };
+	assert_int_equal(poll(&end, 1, 60000), 1);
+	say_text(other, "[2,\"1\",\"Echo\",{}]");
+	expect_text(other, "[3,\"1\",{}]");
+	(void)close(other);
+	(void)close(fd);
+	daemon_free(daemon);
+}
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 static void
@@ -947,6 +1047,7 @@ main(void)
 		TEST(message_of_bad_kind_closes_with_its_code),
 		TEST(message_flood_is_answered_in_order),
 		TEST(message_burst_of_many_stations_is_answered),
+		cmocka_unit_test(messages_that_wait_for_a_station_are_bounded),
 		TEST(message_to_a_station_that_never_reads_is_given_up),
 		cmocka_unit_test(session_of_silent_station_is_pinged_and_given_up),
 		TEST(session_taken_over_is_closed),
