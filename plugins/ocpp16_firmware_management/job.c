@@ -399,6 +399,14 @@ may_be_forgotten(const struct job *job)
 	       job->call == NULL && TAILQ_EMPTY(&job->lines);
 }
 
+/* It could go, but for a registration or a message that comes or goes without a word to us. */
+static bool
+is_held_back(const struct job *job)
+{
+	return job->progress.state == STATE_WAITING && ocppd_station_is_connected(job->station) &&
+	       (job->rollout == NULL || job->has_turn || rollout_may_send(job->rollout));
+}
+
 static int64_t
 next_us(const struct job *job, int64_t now_us)
 {
@@ -415,9 +423,7 @@ next_us(const struct job *job, int64_t now_us)
 		at_us = due_us;
 	if (p->state == STATE_WAITING && p->try_us > now_us && p->try_us < at_us)
 		at_us = p->try_us;
-	else if (((p->state == STATE_WAITING && ocppd_station_is_connected(job->station)) ||
-		  job->is_dirty) &&
-		 now_us + POLL_US < at_us)
+	else if ((job->is_dirty || is_held_back(job)) && now_us + POLL_US < at_us)
 		at_us = now_us + POLL_US;
 	return at_us;
 }

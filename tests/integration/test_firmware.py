@@ -413,6 +413,35 @@ def test_station_that_is_away(daemon):
     run(session())
 
 
+def test_queued_command_makes_a_job_when_it_goes(daemon):
+    assert daemon.api("PUT", "/v1/stations/CP-QUEUE", {"registrationStatus": "Accepted"})[0] < 300
+
+    async def session():
+        status, _ = await command(daemon, "CP-QUEUE", "UpdateFirmware", {"location": WHERE}, "?queue=600")
+        assert status == 202
+        status, body = await daemon.api_async("GET", f"{UPDATES}?stationId=CP-QUEUE")
+        assert body["items"] == []
+        async with at(daemon, "CP-QUEUE") as station:
+            await called(station)
+            job = await newest(daemon, UPDATES, "CP-QUEUE")
+            await until(daemon, job, "Confirmed")
+    run(session())
+
+
+def test_new_limits_hold_from_a_reload_on(tmp_path):
+    with Daemon(tmp_path, module(update_timeout="1h"), connect_grace="0s") as daemon:
+        async def session():
+            async with at(daemon, "CP-1"):
+                first = await until(daemon, await update(daemon, "CP-1"), "Confirmed")
+                daemon.settings["plugins"]["ocpp16_firmware_management"]["update_timeout"] = "1s"
+                daemon.write_config()
+                assert (await daemon.api_async("POST", "/v1/reload"))[0] == 200
+                second = await update(daemon, "CP-1")
+                await until(daemon, second, "Silent")
+                assert (await show(daemon, first))["state"] == "Superseded"
+        run(session())
+
+
 def test_pending_station_gets_it_and_a_rejected_one_does_not(daemon):
     async def session():
         for station_id, status in (("CP-PEND", "Pending"), ("CP-REJ", "Rejected")):
