@@ -314,6 +314,27 @@ def test_lost_answers_are_asked_for_again(tmp_path):
     run(play())
 
 
+def test_a_scenario_is_stopped_at_the_connector_it_names(tmp_path):
+    text = """
+        connect
+        boot
+        start: {connector: 2}
+        meter: {connector: 2, count: 100000, interval: 1s}
+        stop: {connector: 2, reason: Local}
+        disconnect
+    """
+
+    async def play():
+        async with bed("--scenario", scenario(tmp_path, text), "--speed", "20", ready=False,
+                       status=0) as (csms, station):
+            await csms.next("MeterValues", connectorId=2)
+            assert (await csms.call("RemoteStopTransaction", {
+                "transactionId": csms.transaction}))["status"] == "Accepted"
+            await station.wait()
+            assert [p["reason"] for p in csms.sent("StopTransaction")] == ["Remote"]
+    run(play())
+
+
 def test_the_sample_interval_is_a_key():
     async def play():
         async with bed("--idle", "--interval", "1h") as (csms, _):

@@ -255,6 +255,25 @@ def test_steps_are_typed_while_it_runs():
     run(play())
 
 
+def test_sessions_are_typed_that_go_on_beside():
+    async def play():
+        async with bed("--console", "--interval", "1s", "--speed", "20") as (csms, station):
+            await station.type("charge: {connector: 2, tag: PLUG}")
+            assert (await csms.next("Authorize"))["idTag"] == "PLUG"
+            assert (await csms.next("StartTransaction"))["connectorId"] == 2
+            await csms.next("MeterValues", transactionId=csms.transaction)
+            await station.type("charge: {connector: 2}")
+            await station.type("heartbeat")
+            await csms.next("Heartbeat")
+            await station.type("stop: {connector: 2, reason: EVDisconnected}")
+            stopped = await csms.next("StopTransaction")
+            assert (stopped["reason"], stopped["idTag"]) == ("EVDisconnected", "PLUG")
+            await csms.next("StatusNotification", connectorId=2, status="Available")
+            assert len(csms.sent("StartTransaction")) == len(csms.sent("StopTransaction")) == 1
+            assert "a transaction runs already" in station.text()
+    run(play())
+
+
 @pytest.mark.parametrize("arguments,word", [
     (["-o", "Reset"], "ACTION=OUTCOME"), (["-o", "Reset=Acepted"], "is no outcome of Reset"),
     (["-o", "Rest=Accepted"], "did you mean Reset"), (["-o", "Reset=late:x"], "duration"),

@@ -67,6 +67,7 @@ struct connector {
 	int64_t start_us;
 	char tag[24];
 	const char *stop_reason; /* somebody wants it to stop; NULL: nobody */
+	char stop_word[32];      /* that of a step */
 	bool is_inoperative;
 	bool is_scheduled; /* inoperative when the transaction is over */
 	char status[24];

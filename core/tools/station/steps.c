@@ -378,6 +378,13 @@ step_stop(struct actor *actor, const struct step *step)
 	if (actor_param_text(actor, step, PARAM_REASON, reason, sizeof(reason)) < 0 ||
 	    actor_param_text(actor, step, PARAM_TAG, tag, sizeof(tag)) < 0)
 		return;
+	if (session_walker(actor->station, number)) {
+		/* Somebody else charges there, and stops it now. */
+		(void)str_copy(connector->stop_word, sizeof(connector->stop_word), reason);
+		session_stop(actor->station, number, connector->stop_word);
+		actor_next(actor);
+		return;
+	}
 	if (connector->stop_reason)
 		(void)str_copy(reason, sizeof(reason), connector->stop_reason);
 	actor->phase = 1;
@@ -547,6 +554,29 @@ step_on(struct actor *actor, const struct step *step)
 	actor_next(actor);
 }
 
+/* A session beside the scenario, which goes on until somebody stops it. */
+static void
+step_charge(struct actor *actor, const struct step *step)
+{
+	struct station *station = actor->station;
+	struct connector *connector;
+	uint32_t number;
+	char tag[64];
+
+	connector = actor_param_connector(actor, step, &number);
+	if (!connector || read_tag(actor, step, tag, sizeof(tag)) < 0 ||
+	    !may_start(actor, number, tag))
+		return;
+	if (!session_is_free(station, number)) {
+		actor_fail(actor, "connector %u is not free", number);
+		return;
+	}
+	(void)str_copy(connector->tag, sizeof(connector->tag), tag);
+	connector->stop_reason = NULL;
+	actor_start(&connector->actor, station->fleet->remote, 0);
+	actor_next(actor);
+}
+
 static void
 step_key(struct actor *actor, const struct step *step)
 {
@@ -711,6 +741,7 @@ static step_fn *const step_fns[STEP_COUNT] = {
 	[STEP_IDLE] = step_wait,
 	[STEP_SET] = step_set,
 	[STEP_PRINT] = step_print,
+	[STEP_CHARGE] = step_charge,
 	[STEP_KEY] = step_key,
 	[STEP_LOSE] = step_lose,
 	[STEP_FIRMWARE] = step_firmware,

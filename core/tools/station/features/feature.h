@@ -111,6 +111,8 @@ void smart_fini(struct station *station);
 
 /* session.c */
 void session_begin(struct station *station, uint32_t number, const char *tag);
+/* Who samples a connector's meter; NULL: nobody. */
+struct actor *session_walker(struct station *station, uint32_t number);
 void session_give_up(struct station *station, uint32_t number); /* before it began */
 /* Stops the transaction on a connector, by whoever walks there or in the background. */
 void session_stop(struct station *station, uint32_t number, const char *reason);

@@ -77,22 +77,45 @@ session_give_up(struct station *station, uint32_t number)
 	station_report(station, number, session_idle_status(station, number));
 }
 
+static bool
+is_metering(const struct actor *actor, uint32_t number)
+{
+	const struct step *step = actor_step(actor);
+	const struct node *node = step ? step->params[PARAM_CONNECTOR] : NULL;
+	int64_t named = actor->connector;
+
+	if (!step || step->kind != STEP_METER)
+		return false;
+	if (node)
+		(void)parse_i64(node->text, 0, INT32_MAX, &named);
+	return named == number;
+}
+
+struct actor *
+session_walker(struct station *station, uint32_t number)
+{
+	struct actor *walkers[] = { &station->connectors[number].actor, &station->main,
+				    &station->console };
+
+	for (size_t i = 0; i < sizeof(walkers) / sizeof(walkers[0]); i++) {
+		if (is_metering(walkers[i], number))
+			return walkers[i];
+	}
+	return NULL;
+}
+
 void
 session_stop(struct station *station, uint32_t number, const char *reason)
 {
 	struct connector *connector = &station->connectors[number];
-	struct actor *walkers[] = { &connector->actor, &station->main, &station->console };
+	struct actor *walker = session_walker(station, number);
 
 	connector->stop_reason = reason;
-	for (size_t i = 0; i < sizeof(walkers) / sizeof(walkers[0]); i++) {
-		const struct step *step = actor_step(walkers[i]);
-
-		if (step && step->kind == STEP_METER && walkers[i]->connector == number) {
-			/* An outstanding sample's answer wakes it as well. */
-			if (walkers[i]->phase == 1)
-				actor_kick(walkers[i]);
-			return;
-		}
+	if (walker) {
+		/* An outstanding sample's answer wakes it as well. */
+		if (walker->phase == 1)
+			actor_kick(walker);
+		return;
 	}
 	if (!connector->has_transaction)
 		return;
