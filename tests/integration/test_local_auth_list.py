@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import json
+import sqlite3
 
 import pytest
 from harness import CallError, Daemon, Station, now, run
@@ -615,6 +616,37 @@ def test_station_that_sends_it_is_told(tmp_path):
             assert refused.value.code == "NotSupported"
     with daemon_with(tmp_path) as daemon:
         run(session(daemon))
+
+
+def test_list_that_could_not_be_recorded_is_sent_whole_again(tmp_path):
+    async def session(daemon, database):
+        async with keeper(daemon) as kept:
+            status, body = await sync(daemon)
+            assert status == 200 and body["state"] == "InStep", body
+            assert (await put_tag(daemon, "NEW"))[0] == 200
+            database.execute("BEGIN IMMEDIATE")
+            status, body = await sync(daemon)
+            # The station has it; that it has, nobody could write down.
+            assert status == 503, body
+            assert "NEW" in kept.entries and daemon.log.events("local_list.unstored")
+            database.execute("ROLLBACK")
+            for _ in range(100):
+                status, body = await sync(daemon)
+                if status == 200:
+                    break
+                await asyncio.sleep(0.1)
+            assert status == 200 and body["state"] == "InStep", body
+            assert kept.entries.keys() == {"TAG-0000", "TAG-0001", "NEW"}
+            assert body["version"] == kept.version
+            # And from there on differences.
+            assert (await put_tag(daemon, "NEWER"))[0] == 200
+            status, body = await sync(daemon)
+            assert kept.types()[-1] == "Differential" and "NEWER" in kept.entries
+    with Daemon(tmp_path, {MODULE: {}, "id_tags": {"tags": tags_of(2)},
+                           "storage_sqlite": {"busy_timeout": "100ms"}}) as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(session(daemon, database))
+        database.close()
 
 
 def test_without_the_module(tmp_path):
