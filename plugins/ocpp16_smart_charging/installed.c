@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_MS 5000
 #define HELD_MAX 512 /* more are not tracked */
 
 enum column { /* of STATEMENT_LOAD */
@@ -139,16 +140,38 @@ installed_next_id(struct smart *ctx, struct ocppd_station *station)
 /* ---- On record --------------------------------------------------------------------------------
  */
 
+/* A unit on its way, of a station. */
+struct storing {
+	struct smart *ctx;
+	struct ocppd_station *station;
+};
+
+/* What could not be stored is written as it is then, as a whole. */
+static void
+unstored(struct smart *ctx, struct ocppd_station *station, int result)
+{
+	OCPPD_WARN(ctx->host, "profile.unstored", OCPPD_STR("station", ocppd_station_id(station)),
+		   OCPPD_STR("err", ocppd_error_name(result)));
+	smart_slot(ctx, station)->is_unstored = true;
+	if (ctx->retry_timer != NULL)
+		ocppd_timer_set(ctx->retry_timer, RETRY_MS);
+}
+
 static void
 on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
 	  const struct ocppd_error *err, void *arg)
 {
+	struct storing *storing = arg;
+	struct smart *ctx = storing->ctx;
+
+	(void)host;
 	(void)rows;
 	(void)count;
 	(void)err;
 	if (result < 0)
-		OCPPD_WARN(host, "profile.unstored", OCPPD_STR("err", ocppd_error_name(result)));
-	smart_done(arg);
+		unstored(ctx, storing->station, result);
+	free(storing);
+	smart_done(ctx);
 }
 
 void
@@ -164,17 +187,62 @@ smart_unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum stateme
 	smart_unit_add(ctx, unit, r, statement, values, sizeof(values) / sizeof((values)[0]))
 
 void
-smart_unit_end(struct smart *ctx, struct ocppd_unit *unit, int r)
+smart_unit_end(struct smart *ctx, struct ocppd_station *station, struct ocppd_unit *unit, int r)
 {
-	if (r < 0) {
-		OCPPD_WARN(ctx->host, "profile.unstored", OCPPD_STR("err", ocppd_error_name(r)));
+	struct storing *storing = r < 0 || unit == NULL ? NULL : malloc(sizeof(*storing));
+
+	if (r >= 0 && unit == NULL)
+		return;
+	if (storing == NULL) {
+		unstored(ctx, station, r < 0 ? r : OCPPD_ENOMEM);
 		ctx->storage->unit_free(unit);
 		return;
 	}
-	if (unit == NULL)
-		return;
+	*storing = (struct storing){ ctx, station };
 	ctx->outstanding++;
-	ctx->storage->unit_commit(unit, on_stored, ctx);
+	ctx->storage->unit_commit(unit, on_stored, storing);
+}
+
+static void
+add_installed(struct smart *ctx, struct ocppd_station *station, const struct installed *item,
+	      struct ocppd_unit **unit, int *r)
+{
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)), ocppd_value_int(item->profile->id),
+		ocppd_value_int(item->profile->connector),  ocppd_value_str(item->json),
+		ocppd_value_str(item->template_name),       ocppd_value_int(item->installed_us),
+		ocppd_value_int(item->is_doubtful),
+	};
+
+	UNIT_ADD(ctx, unit, r, STATEMENT_RESTORE, values);
+}
+
+static int
+store_again(struct ocppd_host *host, struct ocppd_station *station, void *arg)
+{
+	struct smart *ctx = arg;
+	struct smart_slot *slot = smart_slot(ctx, station);
+	const struct ocppd_value id[] = { ocppd_value_str(ocppd_station_id(station)) };
+	const struct ocppd_value taste[] = { id[0], ocppd_value_int(slot->taste) };
+	struct ocppd_unit *unit = NULL;
+	int r = 0;
+
+	(void)host;
+	if (!slot->is_unstored)
+		return 0;
+	slot->is_unstored = false;
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_REMOVE_ALL, id);
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_TASTE_PUT, taste);
+	for (const struct installed *item = slot->first; item != NULL; item = item->next)
+		add_installed(ctx, station, item, &unit, &r);
+	smart_unit_end(ctx, station, unit, r);
+	return 0;
+}
+
+void
+on_store_again(struct ocppd_host *host, void *arg)
+{
+	(void)ocppd_station_each(host, store_again, arg);
 }
 
 /* ---- Changes ----------------------------------------------------------------------------------
@@ -282,7 +350,7 @@ installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t conne
 		OCPPD_WARN(ctx->host, "profile.untracked",
 			   OCPPD_STR("station", ocppd_station_id(station)),
 			   OCPPD_STR("err", "ESPACE"));
-		smart_unit_end(ctx, unit, r);
+		smart_unit_end(ctx, station, unit, r);
 		return;
 	}
 	installed->installed_us = ocppd_now_us(ctx->host);
@@ -296,7 +364,7 @@ installed_accept(struct smart *ctx, struct ocppd_station *station, int64_t conne
 	};
 
 	UNIT_ADD(ctx, &unit, &r, STATEMENT_INSTALL, values);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 	publish_installed(ctx, station, profile);
 }
 
@@ -314,7 +382,7 @@ installed_clear(struct smart *ctx, struct ocppd_station *station,
 	int r = 0;
 
 	remove_selected(ctx, station, select_cleared, filter, reason, &unit, &r);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 void
@@ -335,7 +403,7 @@ installed_doubt(struct smart *ctx, struct ocppd_station *station, const struct p
 		installed->is_doubtful = true;
 		UNIT_ADD(ctx, &unit, &r, STATEMENT_DOUBT, values);
 	}
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 void
@@ -353,7 +421,7 @@ installed_settle(struct smart *ctx, struct ocppd_station *station, int64_t id)
 		return;
 	installed->is_doubtful = false;
 	UNIT_ADD(ctx, &unit, &r, STATEMENT_SETTLE, values);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 void
@@ -374,7 +442,7 @@ installed_name(struct smart *ctx, struct ocppd_station *station, int64_t id,
 	free(installed->template_name);
 	installed->template_name = strdup(template_name);
 	UNIT_ADD(ctx, &unit, &r, STATEMENT_NAME, values);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 struct json_object *
@@ -424,7 +492,7 @@ end_transaction(struct smart *ctx, struct ocppd_station *station, const struct e
 	int r = 0;
 
 	remove_selected(ctx, station, select_ended, ended, "transaction-ended", &unit, &r);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 static struct ocppd_station *
@@ -506,7 +574,7 @@ on_station_booted(struct ocppd_host *host, const struct ocppd_event *event, void
 
 		smart_unit_add(ctx, &unit, &r, STATEMENT_DOUBT_ALL, &id, 1);
 	}
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 	restore_booted(ctx, station);
 }
 
@@ -571,7 +639,7 @@ drop_lost(struct ocppd_host *host, struct ocppd_station *station, void *arg)
 	if (smart_slot(ctx, station)->first == NULL)
 		return 0;
 	remove_selected(ctx, station, select_lost, &lost, "transaction-ended", &unit, &r);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 	return 0;
 }
 

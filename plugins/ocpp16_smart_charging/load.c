@@ -89,7 +89,7 @@ taste_store(struct smart *ctx, struct ocppd_station *station)
 	int r = 0;
 
 	smart_unit_add(ctx, &unit, &r, STATEMENT_TASTE_PUT, values, 2);
-	smart_unit_end(ctx, unit, r);
+	smart_unit_end(ctx, station, unit, r);
 }
 
 /* ---- What they hold ---------------------------------------------------------------------------

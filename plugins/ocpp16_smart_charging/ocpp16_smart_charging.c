@@ -119,7 +119,8 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	ctx->is_starting = true;
 	ctx->counts[PURPOSE_MAX] = ctx->counts[PURPOSE_DEFAULT] = ctx->counts[PURPOSE_TX] = 0;
 	(void)ocppd_station_each(host, forget, ctx);
-	r = subscribe(ctx);
+	ctx->retry_timer = ocppd_timer_new(host, on_store_again, ctx);
+	r = ctx->retry_timer == NULL ? OCPPD_ENOMEM : subscribe(ctx);
 	if (r >= 0)
 		r = smart_load(ctx);
 	if (r < 0) {
@@ -146,6 +147,8 @@ stop(struct ocppd_host *host, void *arg)
 
 	(void)host;
 	ctx->is_stopping = true;
+	ocppd_timer_free(ctx->retry_timer);
+	ctx->retry_timer = NULL;
 	unsubscribe(ctx);
 	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
 }

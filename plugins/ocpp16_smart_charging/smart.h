@@ -50,6 +50,7 @@ struct smart_slot { /* with every station */
 	struct restore *restore; /* under way, or NULL */
 	int64_t last_id;         /* the highest id in use or given out */
 	uint32_t taste;          /* TASTE_*: learnt */
+	bool is_unstored;        /* its records are not what stands here */
 	bool has_climbed;        /* tried other words since its last boot */
 	uint8_t boots;           /* that were answered since boots_mono_us */
 	int64_t boots_mono_us;
@@ -67,8 +68,9 @@ struct smart {
 	void *transactions_self;
 	struct ocppd_subscription *subscriptions[4];
 	struct ocppd_subscription *readings; /* while any profile is installed */
-	int64_t counts[3];                   /* installed, by purpose */
-	uint32_t outstanding;                /* callbacks that will come: stop waits for them */
+	struct ocppd_timer *retry_timer;
+	int64_t counts[3];    /* installed, by purpose */
+	uint32_t outstanding; /* callbacks that will come: stop waits for them */
 	bool is_starting;
 	bool is_stopping;
 	int slot;
@@ -86,6 +88,8 @@ enum statement {
 	STATEMENT_NAME,
 	STATEMENT_LOAD,
 	STATEMENT_SETTLE,
+	STATEMENT_REMOVE_ALL,
+	STATEMENT_RESTORE,
 	STATEMENT_TASTE_PUT,
 	STATEMENT_TASTE_LOAD,
 	STATEMENT_COUNT,
@@ -144,8 +148,10 @@ void installed_drop_lost(struct smart *ctx);
 /* Adds to a unit, which is begun if need be; a failure sticks in *r. */
 void smart_unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum statement statement,
 		    const struct ocppd_value *values, uint32_t count);
-/* Commits, or logs what went wrong. */
-void smart_unit_end(struct smart *ctx, struct ocppd_unit *unit, int r);
+/* Commits; what goes wrong is logged, and the station's records are written anew later. */
+void smart_unit_end(struct smart *ctx, struct ocppd_station *station, struct ocppd_unit *unit,
+		    int r);
+void on_store_again(struct ocppd_host *host, void *ctx);
 
 /* load.c */
 /* Reads what is on record, then ends the module's start. */

@@ -66,6 +66,12 @@ const struct ocppd_statement smart_statements[STATEMENT_COUNT] = {
 			     OCPPD_STATEMENT_READ },
 	[STATEMENT_SETTLE] = { "settle", "UPDATE " P "installed SET is_doubtful = 0 "
 					 "WHERE station_id = $1 AND profile_id = $2" },
+	[STATEMENT_REMOVE_ALL] = { "remove all of a station",
+				   "DELETE FROM " P "installed WHERE station_id = $1" },
+	[STATEMENT_RESTORE] = { "restore",
+				"INSERT INTO " P "installed (station_id, profile_id, connector, "
+				"profile, template, installed_us, is_doubtful) "
+				"VALUES ($1, $2, $3, $4, $5, $6, $7)" },
 	[STATEMENT_TASTE_PUT] = { "put taste", "INSERT INTO " P "taste (station_id, taste) "
 					       "VALUES ($1, $2) ON CONFLICT (station_id) DO UPDATE "
 					       "SET taste = $2" },

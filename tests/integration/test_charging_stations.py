@@ -4,6 +4,7 @@
 
 import asyncio
 import os
+import sqlite3
 
 from harness import PLUGINS, Daemon, Station, now, run
 from test_smart_charging import (ACCEPTED, REJECTED, command, composite, held, profile, schedule,
@@ -388,3 +389,33 @@ def test_limit_that_is_not_kept_is_told_once(tmp_path):
 
     with Daemon(tmp_path, module(), log_level="debug") as daemon:
         run(play(daemon))
+
+
+def test_what_was_answered_while_storage_was_out_is_recorded_later(tmp_path):
+    async def play(daemon, database):
+        await put(daemon, "low", profile(level=1, limit=8))
+        async with Station.connect(daemon) as station:
+            holding(station)
+            await set_profile(daemon, profile())
+            await set_profile(daemon, profile(level=2))
+            database.execute("BEGIN IMMEDIATE")
+            station.on_call["ClearChargingProfile"] = lambda _: {"status": "Accepted"}
+            assert (await install(daemon, "low"))[0] == 200
+            assert (await command(daemon, "ClearChargingProfile", {"id": 1}))[0] == 200
+            assert await held(daemon) == [3, 2]
+            await wait_log(daemon, "profile.unstored")
+            database.execute("ROLLBACK")
+            for _ in range(1500):
+                if database.execute("SELECT profile_id, template FROM "
+                                    "ocpp16_smart_charging_installed ORDER BY 1").fetchall() == [
+                                        (2, None), (3, "low")]:
+                    break
+                await asyncio.sleep(0.02)
+        daemon.restart()
+        assert sorted(await held(daemon)) == [2, 3]
+        assert set(await held(daemon, key="doubtful")) == {False}
+
+    with Daemon(tmp_path, {**module(), "storage_sqlite": {"busy_timeout": "100ms"}}) as daemon:
+        database = sqlite3.connect(tmp_path / "ocppd.db", isolation_level=None)
+        run(play(daemon, database))
+        database.close()
