@@ -74,20 +74,21 @@ static const struct ocppd_field story_fields[] = {
 			.fields = OCPPD_TABLE(story_fields), .doc = "oldest first"                 \
 	}
 
-#define HEAD_ROWS(states)                                                                          \
-	{ "jobId", OCPPD_T_INTEGER, OCPPD_REQUIRED },                                              \
-		{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },                                   \
-		{ "state", OCPPD_T_STRING, OCPPD_REQUIRED, .doc = states },                        \
-		{ "failure", OCPPD_T_STRING, .doc = "with Failed: what failed" },                  \
-		{ "reason", OCPPD_T_STRING, .doc = "in words" },                                   \
-		{ "active", OCPPD_T_BOOLEAN, OCPPD_REQUIRED, .doc = "it is not over" },            \
-		{ "requester", OCPPD_T_STRING, .doc = "who asked for it" },                        \
-		{ "hosted", OCPPD_T_BOOLEAN, OCPPD_REQUIRED,                                       \
-		  .doc = "the location is the daemon's own" },                                     \
-		{ "location", OCPPD_T_STRING, .doc = "as sent; a password in it is masked" },      \
-		{ "retries", OCPPD_T_INTEGER },                                                    \
-	{                                                                                          \
-		"retryInterval", OCPPD_T_INTEGER                                                   \
+#define HEAD_ROWS(states)                                                                                     \
+	{ "jobId", OCPPD_T_INTEGER, OCPPD_REQUIRED },                                                         \
+		{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },                                              \
+		{ "state", OCPPD_T_STRING, OCPPD_REQUIRED, .doc = states },                                   \
+		{ "failure", OCPPD_T_STRING, .doc = "with Failed: what failed" },                             \
+		{ "reason", OCPPD_T_STRING, .doc = "in words" },                                              \
+		{ "active", OCPPD_T_BOOLEAN, OCPPD_REQUIRED, .doc = "it is not over" },                       \
+		{ "requester", OCPPD_T_STRING, .doc = "who asked for it" },                                   \
+		{ "hosted", OCPPD_T_BOOLEAN, OCPPD_REQUIRED,                                                  \
+		  .doc = "the location is the daemon's own" },                                                \
+		{ "location", OCPPD_T_STRING,                                                                 \
+		  .doc = "as sent; a password, or the secret part of a URL of the daemon's own, is masked" }, \
+		{ "retries", OCPPD_T_INTEGER },                                                               \
+	{                                                                                                     \
+		"retryInterval", OCPPD_T_INTEGER                                                              \
 	}
 
 #define TAIL_ROWS                                                                                  \

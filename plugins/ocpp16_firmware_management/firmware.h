@@ -369,6 +369,8 @@ struct ocppd_value time_or_null(int64_t time_us);
 struct ocppd_value text_or_null(const char *text); /* "" and NULL become NULL */
 /* A password in a URL is nobody's business. */
 void location_mask(const char *location, char *ret_text, size_t size);
+/* And neither is what makes a URL of our own one that nobody can guess. */
+void location_mask_token(const char *location, char *ret_text, size_t size);
 
 /* ---- action.c, send.c -------------------------------------------------------------------------
  */

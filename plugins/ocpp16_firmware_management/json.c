@@ -62,6 +62,31 @@ location_mask(const char *location, char *ret_text, size_t size)
 			 at);
 }
 
+#define TOKEN_DIGITS 16 /* so many hex digits, or more, are no name */
+
+void
+location_mask_token(const char *location, char *ret_text, size_t size)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	size_t len = 0;
+
+	if (size == 0)
+		return;
+	ret_text[0] = '\0';
+	while (*location != '\0' && len + 1 < size) {
+		size_t part = strcspn(location, "/");
+		bool is_token = part >= TOKEN_DIGITS && strspn(location, digits) >= part;
+		const char *shown = is_token ? OCPPD_MASK : location;
+		size_t shown_len = is_token ? strlen(OCPPD_MASK) : part;
+
+		location += part;
+		(void)snprintf(ret_text + len, size - len, "%.*s%s", (int)shown_len, shown,
+			       *location == '/' ? "/" : "");
+		len = strlen(ret_text);
+		location += *location == '/';
+	}
+}
+
 /* ---- Jobs -------------------------------------------------------------------------------------
  */
 
@@ -139,7 +164,8 @@ add_time(struct json_object *object, const char *key, const struct ocppd_value *
 }
 
 static void
-add_location(struct json_object *object, const char *key, const struct ocppd_value *value)
+add_location(struct json_object *object, const char *key, const struct ocppd_value *value,
+	     bool is_hosted)
 {
 	char location[LOCATION_MAX + 1];
 	char masked[LOCATION_MAX + sizeof(OCPPD_MASK)];
@@ -147,14 +173,20 @@ add_location(struct json_object *object, const char *key, const struct ocppd_val
 	if (value->type != OCPPD_VALUE_TEXT)
 		return;
 	value_copy(value, location, sizeof(location));
-	location_mask(location, masked, sizeof(masked));
+	/* Who may only look may neither fetch an image nor send a log in a station's name. */
+	if (is_hosted)
+		location_mask_token(location, masked, sizeof(masked));
+	else
+		location_mask(location, masked, sizeof(masked));
 	ocppd_json_add_str(object, key, masked);
 }
 
 static void
 add_member(struct json_object *object, const struct job_member *member,
-	   const struct ocppd_value *value)
+	   const struct ocppd_value *row)
 {
+	const struct ocppd_value *value = &row[member->column];
+
 	switch (member->shape) {
 	case SHAPE_AS_IT_IS:
 		json_add_value(object, member->name, value);
@@ -166,7 +198,7 @@ add_member(struct json_object *object, const struct job_member *member,
 		ocppd_json_add_bool(object, member->name, value->number != 0);
 		break;
 	case SHAPE_LOCATION:
-		add_location(object, member->name, value);
+		add_location(object, member->name, value, row[J_HOSTED].number != 0);
 		break;
 	}
 }
@@ -179,7 +211,7 @@ job_json(const struct ocppd_value *row)
 
 	for (size_t i = 0; i < sizeof(job_members) / sizeof(job_members[0]); i++) {
 		if ((job_members[i].kinds & kind) != 0)
-			add_member(object, &job_members[i], &row[job_members[i].column]);
+			add_member(object, &job_members[i], row);
 	}
 	ocppd_json_add_bool(object, "active", row[J_ENDED].type != OCPPD_VALUE_INT);
 	return object;
@@ -208,7 +240,7 @@ rollout_json(const struct ocppd_value *row)
 	json_add_value(object, "reason", &row[R_REASON]);
 	json_add_value(object, "requester", &row[R_REQUESTER]);
 	json_add_value(object, "image", &row[R_IMAGE]);
-	add_location(object, "location", &row[R_LOCATION]);
+	add_location(object, "location", &row[R_LOCATION], false);
 	json_add_value(object, "expectedVersion", &row[R_EXPECTED]);
 	add_time(object, "retrieveDate", &row[R_RETRIEVE]);
 	json_add_value(object, "parallel", &row[R_PARALLEL]);

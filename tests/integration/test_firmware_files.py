@@ -80,6 +80,9 @@ def test_image_is_fetched_installed_and_seen_at_the_boot(daemon):
             assert (payload["retries"], payload["retryInterval"]) == (3, 10)
             body = await until(daemon, job, "Confirmed")
             assert (body["expectedVersion"], body["hosted"], body["image"]) == ("2.0", True, "fw-2.bin")
+            # Who may only look may not fetch it.
+            token = payload["location"].split("/")[-2]
+            assert len(token) >= 32 and body["location"] == payload["location"].replace(token, "***")
 
             # In two pieces, without a word: what it fetches tells.
             status, head = await ask_async(payload["location"], headers={"Range": "bytes=0-99999"})

@@ -47,6 +47,31 @@ location_passwords_are_masked(void **state)
 }
 
 static void
+location_tokens_are_masked(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "http://127.0.0.1:8182/f/d941ef6e255b6b2d389143aa8706930d/acme-2.4.1.bin",
+		  "http://127.0.0.1:8182/f/***/acme-2.4.1.bin" },
+		{ "https://h/base/u/e34e7da1d8764ad93ac05de97bf9dd20/", "https://h/base/u/***/" },
+		{ "https://h/u/e34e7da1d8764ad93ac05de97bf9dd20", "https://h/u/***" },
+		{ "http://h/deadbeef/x", "http://h/deadbeef/x" },
+		{ "http://h/e34e7da1d8764ad93ac05de97bf9dd20.bin",
+		  "http://h/e34e7da1d8764ad93ac05de97bf9dd20.bin" },
+		{ "", "" },
+	};
+	char masked[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		location_mask_token(rows[i][0], masked, sizeof(masked));
+		if (strcmp(masked, rows[i][1]) != 0)
+			fail_msg("%s: %s", rows[i][0], masked);
+	}
+	location_mask_token(rows[0][0], masked, 10);
+	assert_string_equal(masked, "http://12");
+}
+
+static void
 location_is_cut_to_what_there_is_room_for(void **state)
 {
 	char masked[12];
@@ -126,6 +151,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(location_passwords_are_masked),
+		cmocka_unit_test(location_tokens_are_masked),
 		cmocka_unit_test(location_is_cut_to_what_there_is_room_for),
 		cmocka_unit_test(job_members_stand_where_their_columns_do),
 		cmocka_unit_test(values_are_copied_within_their_room),
