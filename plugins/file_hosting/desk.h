@@ -50,6 +50,7 @@ struct image_notes {
 #define NOTICE_BEGUN 0x1u
 #define NOTICE_BROKEN 0x2u
 #define NOTICE_COVERED 0x4u /* the whole file was sent */
+#define NOTICE_PART 0x8u    /* a part was, in a request that ended well */
 
 /* A permission for one URL. Of a transfer (id > 0, on record), or of an operator (id 0, in memory
  * only). Freed with its last reference; `next` and `all` are the desk's. */

@@ -386,6 +386,8 @@ records_notices(struct hosting *ctx)
 			transfer_end(ctx, grant, OCPPD_TRANSFER_COMPLETED);
 		else if (is_open && (notices & NOTICE_BROKEN) != 0)
 			transfer_save(ctx, grant, OCPPD_FILES_BROKEN, reason);
+		else if (is_open && (notices & NOTICE_PART) != 0)
+			transfer_save(ctx, grant, 0, "");
 		desk_lock(desk);
 		grant_unref(grant);
 	}

@@ -195,6 +195,8 @@ send_end(struct request *request, bool is_complete)
 		grant_notice(desk, grant, NOTICE_BROKEN,
 			     request->guest->is_cut ? request->guest->cut_reason
 						    : "the connection broke off");
+	else if (grant->state == OCPPD_TRANSFER_OPEN)
+		grant_notice(desk, grant, NOTICE_PART, NULL);
 	if (!is_complete && !request->guest->is_cut)
 		desk->refused[REFUSED_CUT]++;
 	desk_unlock(desk);
