@@ -20,6 +20,7 @@ struct sending {
 	struct ocppd_outcall *call;
 	struct json_object *req; /* the call's */
 	bool is_ready;           /* it goes, or went, out */
+	bool is_without_id;      /* it waits for a block of ids */
 };
 
 static void
@@ -162,25 +163,79 @@ warn_id(struct reservations *ctx, struct ocppd_outcall *call, int64_t id)
 		ocppd_outcall_warn(ctx->host, call, "reservationId: in use at another station");
 }
 
+/* Returns 0; OCPPD_PENDING until a block of ids is there; or an error. */
 static int
-settle_id(struct reservations *ctx, struct ocppd_outcall *call, struct json_object *req,
-	  struct ocppd_error *err)
+choose_id(struct sending *op, struct ocppd_error *err)
+{
+	struct reservations *ctx = op->ctx;
+	int64_t id;
+	int r = ids_choose(ctx, &id);
+
+	if (r >= 0)
+		return ocppd_json_add_int(op->req, "reservationId", id);
+	op->is_without_id = ctx->is_reserving;
+	if (op->is_without_id)
+		return OCPPD_PENDING;
+	return ocppd_error_set(err, r,
+			       "no reservationId can be chosen at present: storage takes "
+			       "no writes, or ids are used up");
+}
+
+static int
+settle_id(struct sending *op, struct ocppd_error *err)
 {
 	int64_t id;
+
+	if (ocppd_json_get(op->req, "reservationId") == NULL)
+		return choose_id(op, err);
+	id = ocppd_json_get_int(op->req, "reservationId", 0);
+	ids_take(op->ctx, id);
+	warn_id(op->ctx, op->call, id);
+	return 0;
+}
+
+static void
+sending_end(struct sending *op)
+{
+	LIST_REMOVE(op, all);
+	free(op);
+}
+
+static void
+go_on(struct sending *op)
+{
+	struct reservations *ctx = op->ctx;
+	struct ocppd_outcall *call = op->call;
+	struct ocppd_error err = { 0 };
 	int r;
 
-	if (ocppd_json_get(req, "reservationId") != NULL) {
-		id = ocppd_json_get_int(req, "reservationId", 0);
-		ids_take(ctx, id);
-		warn_id(ctx, call, id);
-		return 0;
+	op->is_without_id = false;
+	r = choose_id(op, &err);
+	if (r == 0)
+		r = ask_tag(op);
+	if (r == OCPPD_PENDING)
+		return;
+	if (r == 0) {
+		op_ready(op);
+		return;
 	}
-	r = ids_choose(ctx, &id);
-	if (r < 0)
-		return ocppd_error_set(err, r,
-				       "no reservationId can be chosen at present: storage takes "
-				       "no writes, or ids are used up");
-	return ocppd_json_add_int(req, "reservationId", id);
+	sending_end(op); /* of what its prepare refused the core tells us nothing more */
+	ocppd_outcall_ready(ctx->host, call, r, err.text);
+	reservation_done(ctx);
+}
+
+void
+sending_go_on(struct reservations *ctx)
+{
+	struct sending *op = LIST_FIRST(&ctx->sending);
+
+	while (op != NULL) {
+		struct sending *next = LIST_NEXT(op, all);
+
+		if (op->is_without_id)
+			go_on(op);
+		op = next;
+	}
 }
 
 int
@@ -188,32 +243,33 @@ prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct json
 		void *arg, struct ocppd_error *err)
 {
 	struct reservations *ctx = arg;
-	struct sending *op;
+	struct sending *op = calloc(1, sizeof(*op));
 	int64_t expiry_us;
-	int r = settle_id(ctx, call, req, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (ocppd_json_get_time(req, "expiryDate", &expiry_us) == 0 &&
-	    expiry_us <= ocppd_now_us(host))
-		ocppd_outcall_warn(host, call, "expiryDate: is past");
-	warn_connector(ctx, call, ocppd_json_get_int(req, "connectorId", -1));
-
-	op = calloc(1, sizeof(*op));
 	if (op == NULL)
 		return OCPPD_ENOMEM;
 	op->ctx = ctx;
 	op->call = call;
 	op->req = req;
 	LIST_INSERT_HEAD(&ctx->sending, op, all);
-	ocppd_outcall_set_data(call, op);
-	r = ask_tag(op);
-	if (r == OCPPD_PENDING) {
-		ctx->outstanding++;
+	r = settle_id(op, err);
+	if (r < 0) {
+		sending_end(op);
 		return r;
 	}
-	op->is_ready = true;
-	return 0;
+	if (ocppd_json_get_time(req, "expiryDate", &expiry_us) == 0 &&
+	    expiry_us <= ocppd_now_us(host))
+		ocppd_outcall_warn(host, call, "expiryDate: is past");
+	warn_connector(ctx, call, ocppd_json_get_int(req, "connectorId", -1));
+	ocppd_outcall_set_data(call, op);
+	if (r == 0)
+		r = ask_tag(op);
+	if (r == OCPPD_PENDING)
+		ctx->outstanding++;
+	else
+		op->is_ready = true;
+	return r;
 }
 
 /* ---- After the answer --------------------------------------------------------------------------
@@ -348,8 +404,7 @@ completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t 
 
 	(void)host;
 	if (op != NULL)
-		LIST_REMOVE(op, all);
-	free(op);
+		sending_end(op);
 	/* A stop has recorded those that it cuts off. */
 	if (result != OCPPD_RES_REFUSED && !(result == OCPPD_RES_CANCELLED && ctx->is_stopping))
 		record(ctx, call, result, req, conf);
@@ -371,10 +426,8 @@ sending_free(struct reservations *ctx)
 {
 	struct sending *op;
 
-	while ((op = LIST_FIRST(&ctx->sending)) != NULL) {
-		LIST_REMOVE(op, all);
-		free(op);
-	}
+	while ((op = LIST_FIRST(&ctx->sending)) != NULL)
+		sending_end(op);
 }
 
 /* ---- CancelReservation -------------------------------------------------------------------------

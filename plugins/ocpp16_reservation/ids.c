@@ -26,6 +26,8 @@ reserve_end(struct reservations *ctx, int result, const struct ocppd_error *err)
 	}
 	if (ctx->is_starting)
 		reservation_started(ctx, result, err);
+	else
+		sending_go_on(ctx);
 }
 
 static void

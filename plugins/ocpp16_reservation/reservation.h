@@ -202,6 +202,7 @@ int prepare_reserve(struct ocppd_host *host, struct ocppd_outcall *call, struct 
 void completed_reserve(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 		       struct json_object *req, struct json_object *conf, void *ctx);
 /* Their answers will not be heard: the station may hold what they ask for. */
+void sending_go_on(struct reservations *ctx); /* a block of ids is there, or was refused */
 void sending_stop(struct reservations *ctx);
 void sending_free(struct reservations *ctx);
 int prepare_cancel(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,
