@@ -383,6 +383,11 @@ completed_composite(struct ocppd_host *host, struct ocppd_outcall *call, uint32_
 
 	(void)host;
 	(void)req;
-	if (word != NULL && !ctx->is_stopping)
-		count_call(ctx, call, word);
+	if (word == NULL || ctx->is_stopping)
+		return;
+	count_call(ctx, call, word);
+	/* Quirk H07: the computed schedule is what there is then. */
+	if (strcmp(word, "Rejected") == 0 &&
+	    smart_slot(ctx, ocppd_outcall_station(call))->first != NULL)
+		ocppd_quirk_hit(ctx->host, ocppd_outcall_station(call), "H07", NULL);
 }

@@ -76,13 +76,14 @@ taste_of(struct smart *ctx, struct ocppd_station *station)
 
 /* Quirk H01: at most the level that the station is known to take. */
 static int
-lower_level(struct ocppd_station *station, struct json_object *json)
+lower_level(struct smart *ctx, struct ocppd_station *station, struct json_object *json)
 {
 	const char *option = ocppd_station_option(station, "stack_level");
 	int64_t most = option == NULL ? -1 : profile_count_of(option);
 
 	if (most < 0 || ocppd_json_get_int(json, "stackLevel", 0) <= most)
 		return 0;
+	ocppd_quirk_hit(ctx->host, station, "H01", option);
 	return ocppd_json_add_int(json, "stackLevel", most);
 }
 
@@ -208,6 +209,12 @@ learn(struct delivery *delivery, const struct ocppd_outcall *call)
 	if (profile_parse(ocppd_json_get(req, "csChargingProfiles"),
 			  ocppd_json_get_int(req, "connectorId", 0), &accepted) < 0)
 		return;
+	if ((delivery->changes & CHANGE_UNIT) != 0)
+		ocppd_quirk_hit(delivery->ctx->host, delivery->request.station, "H04",
+				rate_unit_word(accepted->unit));
+	if ((delivery->changes & ~CHANGE_UNIT) != 0)
+		ocppd_quirk_hit(delivery->ctx->host, delivery->request.station, "H03",
+				profile_purpose_word(accepted->purpose));
 	slot->taste = adapt_learn(taste, accepted, delivery->changes);
 	free(accepted);
 	if (slot->taste != taste)
@@ -298,7 +305,7 @@ deliver(struct smart *ctx, const struct delivery_request *request, struct json_o
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
 	delivery->asked = json;
-	r = request->is_as_given ? 0 : lower_level(request->station, json);
+	r = request->is_as_given ? 0 : lower_level(ctx, request->station, json);
 	if (r >= 0)
 		r = profile_parse(json, request->connector, &delivery->profile);
 	if (r < 0) {

@@ -32,6 +32,17 @@ async def install(daemon, name, connector=1, station="CP-1", **more):
         "stationId": station, "connectorId": connector, **more})
 
 
+async def quirks(daemon, **wanted):
+    """How often the station was met with these codes; those that are not named: never."""
+    for _ in range(200):
+        _, body = await daemon.api_async("GET", "/v1/stations/CP-1")
+        found = {code: count for code, count in body.get("quirkCounts", {}).items() if code[0] == "H"}
+        if found == wanted:
+            return
+        await asyncio.sleep(0.02)
+    assert found == wanted
+
+
 async def report(station, *connectors):
     for connector in connectors:
         await station.call("StatusNotification", {
@@ -81,6 +92,10 @@ def test_refused_profile_is_sent_in_other_words_and_they_are_remembered(tmp_path
             status, body = await install(daemon, "low", asGiven=True)
             assert "adapted" not in body
             assert profiles_sent(station)[-1]["chargingProfileKind"] == "Absolute"
+            await quirks(daemon, H03=1)  # since the start
+            station.on_call["GetCompositeSchedule"] = lambda _: {"status": "Rejected"}
+            await command(daemon, "GetCompositeSchedule", {"connectorId": 1, "duration": 60})
+            await quirks(daemon, H03=1, H07=1)
 
     with Daemon(tmp_path, module()) as daemon:
         run(play(daemon))
@@ -190,6 +205,7 @@ def test_what_is_known_of_a_model_is_configured(tmp_path):
                     made["chargingSchedule"]["chargingRateUnit"]) == (0, "Relative", "W")
             assert made["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 6900
             assert body["adapted"] == "Relative, W at 230 V"
+            await quirks(daemon, H01=1, H03=1, H04=1)
 
     with Daemon(tmp_path, module()) as daemon:
         run(play(daemon))
