@@ -10,8 +10,8 @@
 /* Text and numbers without locale. Outputs are written on success only. */
 
 int parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret_value); /* EINVAL, ERANGE */
-int parse_double(const char *text, double *ret_value); /* decimal point, finite */
-#define I64_TEXT_SIZE 21 /* with sign and NUL */
+int parse_double(const char *text, double *ret_value);        /* decimal point, finite */
+#define I64_TEXT_SIZE 21                                      /* with sign and NUL */
 size_t i64_text(int64_t value, char ret_text[I64_TEXT_SIZE]); /* its length */
 bool number_is_json(const char *text); /* a number in JSON's spelling: not `1.`, `.5`, `+1`, `01` */
 
