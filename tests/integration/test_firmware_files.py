@@ -246,9 +246,9 @@ def test_uploaded_and_no_file(tmp_path):
             location = (await called(station))[3]["location"]
             await until(daemon, job, "Confirmed")
             await tell_upload(station, "Uploading", "Uploaded")
-            assert (await show(daemon, job))["state"] == "Arriving"
             body = await until(daemon, job, "Failed")
             assert body["failure"] == "FileMissing" and "no file came" in body["reason"]
+            assert [line["state"] for line in body["history"]][-2:] == ["Arriving", "Failed"]
             # After all.
             assert (await put(location))[0] < 300
             await until(daemon, job, "Received")
