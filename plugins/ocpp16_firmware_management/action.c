@@ -95,8 +95,8 @@ on_protocols(struct ocppd_host *host, int result, const struct ocppd_station_key
 	if (result >= 0 && key != NULL && key->is_unknown == 0 && key->value != NULL &&
 	    key->value[0] != '\0' && !has_word(key->value, location == NULL ? "" : location, len))
 		ocppd_outcall_warn(host, op->call,
-				   "location: the station's " PROTOCOLS_KEY " are %.100s",
-				   key->value);
+				   "location: the station's " PROTOCOLS_KEY " are %.*s",
+				   text_fit(key->value, 100), key->value);
 	(void)op_end(op, 0, NULL);
 }
 
@@ -197,7 +197,7 @@ fill_raw(struct job *job, struct ocppd_outcall *call, struct json_object *req)
 	if (location != NULL)
 		job->location = strdup(location);
 	if (p->kind == KIND_FIRMWARE)
-		snprintf(p->before, sizeof(p->before), "%s", version_of(job->ctx, job->station));
+		text_copy(p->before, sizeof(p->before), version_of(job->ctx, job->station));
 	job_set_limits(job);
 	return job->requester == NULL || (location != NULL && job->location == NULL) ? OCPPD_ENOMEM
 										     : 0;
@@ -353,8 +353,8 @@ answered_error(struct job *job, const struct ocppd_outcall *call)
 
 	(void)ocppd_outcall_error(call, &code, &text, &details);
 	is_signed = job->progress.kind == KIND_FIRMWARE && strcmp(code, "NotSupported") == 0;
-	snprintf(reason, sizeof(reason), "the station answered %.40s%s%.120s%s", code,
-		 text[0] == '\0' ? "" : ": ", text,
+	snprintf(reason, sizeof(reason), "the station answered %.*s%s%.*s%s", text_fit(code, 40),
+		 code, text[0] == '\0' ? "" : ": ", text_fit(text, 120), text,
 		 is_signed ? " (stations with secure updates want SignedUpdateFirmware)" : "");
 	job_fact(job, is_final(code) ? FACT_REFUSED : FACT_ERROR, reason, 0);
 }
@@ -434,11 +434,17 @@ void
 mask_location(struct json_object *payload, uint32_t is_conf)
 {
 	const char *location = ocppd_json_get_str(payload, "location");
-	char masked[LOCATION_MAX + sizeof(OCPPD_MASK)];
+	size_t size = location == NULL ? 0 : strlen(location) + sizeof(OCPPD_MASK);
+	char *masked = is_conf != 0 || location == NULL ? NULL : malloc(size);
 
 	if (is_conf != 0 || location == NULL)
 		return;
-	location_mask(location, masked, sizeof(masked));
-	if (strcmp(masked, location) != 0)
-		json_object_object_add(payload, "location", json_object_new_string(masked));
+	if (masked != NULL)
+		location_mask(location, masked, size);
+	/* Without memory rather all of it. */
+	if (masked == NULL || strcmp(masked, location) != 0)
+		json_object_object_add(
+			payload, "location",
+			json_object_new_string(masked == NULL ? OCPPD_MASK : masked));
+	free(masked);
 }

@@ -367,9 +367,13 @@ job_notified(struct job *job, struct ocppd_call *call, const char *status)
 {
 	const struct fact fact = { FACT_NOTIFIED, ocppd_call_received_us(call), 0, status };
 	const struct line *last = TAILQ_LAST(&job->lines, line_list);
-	bool is_repeated = strcmp(job->progress.told, status) == 0 && !job->is_dirty &&
-			   job->progress.told_us >= job->progress.changed_us && last == NULL;
+	char word[TOLD_SIZE];
+	bool is_repeated;
 	struct progress after = job->progress;
+
+	text_copy(word, sizeof(word), status);
+	is_repeated = strcmp(job->progress.told, word) == 0 && !job->is_dirty &&
+		      job->progress.told_us >= job->progress.changed_us && last == NULL;
 
 	job->notifications++;
 	/* Quirk I02: floods. What tells nothing new is counted, and stored with what does. */

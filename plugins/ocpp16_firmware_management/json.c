@@ -25,10 +25,13 @@ text_or_null(const char *text)
 void
 value_copy(const struct ocppd_value *value, char *ret_text, size_t size)
 {
+	const unsigned char *text = value->data;
 	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
 
-	if (len >= size)
-		len = size - 1;
+	if (len >= size) {
+		for (len = size - 1; len > 0 && (text[len] & 0xc0) == 0x80;)
+			len--;
+	}
 	if (len > 0)
 		memcpy(ret_text, value->data, len);
 	ret_text[len] = '\0';

@@ -36,14 +36,16 @@ on_unasked(struct firmware *ctx, struct ocppd_call *call, enum job_kind kind, co
 {
 	struct station_slot *slot = job_slot(ctx, ocppd_call_station(call));
 	int64_t now_us = ocppd_call_received_us(call);
+	char word[TOLD_SIZE];
 
-	if (strncmp(slot->unasked[kind], status, TOLD_SIZE - 1) == 0 &&
-	    slot->unasked_us[kind] != 0 && now_us - slot->unasked_us[kind] < REPEAT_US) {
+	text_copy(word, sizeof(word), status);
+	if (strcmp(slot->unasked[kind], word) == 0 && slot->unasked_us[kind] != 0 &&
+	    now_us - slot->unasked_us[kind] < REPEAT_US) {
 		(void)ocppd_call_reply_text(ctx->host, call, "{}", 2);
 		return;
 	}
 	slot->unasked_us[kind] = now_us;
-	snprintf(slot->unasked[kind], TOLD_SIZE, "%s", status);
+	text_copy(slot->unasked[kind], TOLD_SIZE, status);
 	store_unasked(ctx, call, kind, status);
 }
 

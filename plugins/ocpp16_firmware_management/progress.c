@@ -51,6 +51,28 @@ static const char *const fact_words[FACT_COUNT] = {
 	[FACT_TIME] = "deadline",
 };
 
+int
+text_fit(const char *text, int max)
+{
+	int len = (int)strnlen(text, (size_t)max);
+
+	if (text[len] == '\0')
+		return len;
+	while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	return len;
+}
+
+void
+text_copy(char *ret_text, size_t size, const char *text)
+{
+	int len = text == NULL ? 0 : text_fit(text, (int)size - 1);
+
+	if (len > 0)
+		memcpy(ret_text, text, (size_t)len);
+	ret_text[len] = '\0';
+}
+
 const char *
 progress_state_word(enum job_state state)
 {
@@ -142,17 +164,11 @@ progress_is_out(const struct progress *progress)
  */
 
 static void
-set_text(char *ret_text, size_t size, const char *text)
-{
-	snprintf(ret_text, size, "%s", text == NULL ? "" : text);
-}
-
-static void
 set_reason(struct progress *p, const char *text, const char *otherwise)
 {
 	bool is_empty = text == NULL || text[0] == '\0';
 
-	set_text(p->reason, sizeof(p->reason), is_empty ? otherwise : text);
+	text_copy(p->reason, sizeof(p->reason), is_empty ? otherwise : text);
 }
 
 /* The reason is set by the caller, before or after. */
@@ -270,8 +286,8 @@ is_wrong(const struct progress *p)
 static void
 fail_version(struct progress *p, const struct fact *fact)
 {
-	snprintf(p->reason, sizeof(p->reason), "the station booted with %.90s, not with %.90s",
-		 p->booted, p->expected);
+	snprintf(p->reason, sizeof(p->reason), "the station booted with %.*s, not with %.*s",
+		 text_fit(p->booted, 90), p->booted, text_fit(p->expected, 90), p->expected);
 	fail(p, fact, FAILURE_VERSION);
 }
 
@@ -282,7 +298,7 @@ apply_booted(struct progress *p, const struct fact *fact)
 		return;
 	p->booted_us = fact->time_us;
 	p->is_booted_after = p->state == STATE_VERIFYING || p->state == STATE_INSTALLED;
-	set_text(p->booted, sizeof(p->booted), fact->text);
+	text_copy(p->booted, sizeof(p->booted), fact->text);
 	if (is_settled(p) || p->booted[0] == '\0' || fact->time_us < p->retrieve_us)
 		return;
 	if (!is_proof(p, p->booted)) {
@@ -291,11 +307,11 @@ apply_booted(struct progress *p, const struct fact *fact)
 		return;
 	}
 	if (p->expected[0] != '\0')
-		snprintf(p->reason, sizeof(p->reason), "the station booted with %.100s", p->booted);
+		snprintf(p->reason, sizeof(p->reason), "the station booted with %s", p->booted);
 	else
 		snprintf(p->reason, sizeof(p->reason),
-			 "the station booted with %.90s; it had %.90s, none was named", p->booted,
-			 p->before);
+			 "the station booted with %.*s; it had %.*s, none was named",
+			 text_fit(p->booted, 90), p->booted, text_fit(p->before, 90), p->before);
 	enter(p, fact, STATE_VERIFIED);
 }
 
@@ -490,7 +506,7 @@ apply_notified(struct progress *p, const struct fact *fact)
 {
 	const struct told_row *row = find_told(p, fact->text);
 
-	set_text(p->told, sizeof(p->told), fact->text);
+	text_copy(p->told, sizeof(p->told), fact->text);
 	p->told_us = fact->time_us;
 	/* Idle, or a word of its own: it is there, and no more. */
 	if (row == NULL || !progress_is_out(p))
@@ -528,7 +544,8 @@ apply_file_broken(struct progress *p, const struct fact *fact)
 {
 	p->signs++;
 	if (p->state == STATE_DOWNLOADING || p->state == STATE_UPLOADING)
-		snprintf(p->reason, sizeof(p->reason), "the last transfer broke off: %.150s",
+		snprintf(p->reason, sizeof(p->reason), "the last transfer broke off: %.*s",
+			 fact->text == NULL ? 0 : text_fit(fact->text, 150),
 			 fact->text == NULL ? "" : fact->text);
 }
 
@@ -569,10 +586,12 @@ apply_superseded(struct progress *p, const struct fact *fact)
 static void
 apply_cancelled(struct progress *p, const struct fact *fact)
 {
+	const char *by =
+		fact->text == NULL || fact->text[0] == '\0' ? "by nobody known" : fact->text;
+
 	if (progress_is_over(p))
 		return;
-	snprintf(p->reason, sizeof(p->reason), "%.120s%s",
-		 fact->text == NULL || fact->text[0] == '\0' ? "by nobody known" : fact->text,
+	snprintf(p->reason, sizeof(p->reason), "%.*s%s", text_fit(by, 120), by,
 		 progress_is_out(p) ? "; OCPP 1.6 cannot tell the station, which may go on" : "");
 	enter(p, fact, STATE_CANCELLED);
 }

@@ -4,6 +4,7 @@
 #define FIRMWARE_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -128,6 +129,12 @@ struct fact {
 	int64_t number;
 	const char *text;
 };
+
+/* So many bytes of a text, at most max, as end with a whole character: what stations say may be in
+ * any language. */
+int text_fit(const char *text, int max);
+/* Copies what fits, whole characters only; NULL: "". */
+void text_copy(char *ret_text, size_t size, const char *text);
 
 const char *progress_state_word(enum job_state state);
 const char *progress_failure_word(enum job_failure failure); /* NULL for FAILURE_NONE */

@@ -206,7 +206,8 @@ routes_rollout_delete(struct ocppd_host *host, struct ocppd_request *request, vo
 		work_query(work, STATEMENT_ROLLOUT_FIND, &id, 1, on_not_running);
 		return;
 	}
-	snprintf(by, sizeof(by), "by %.100s", ocppd_request_user(request));
+	snprintf(by, sizeof(by), "by %.*s", text_fit(ocppd_request_user(request), 100),
+		 ocppd_request_user(request));
 	rollout_end(rollout, "Cancelled", by);
 	read_one(work);
 }
@@ -490,7 +491,7 @@ routes_rollout_post(struct ocppd_host *host, struct ocppd_request *request, void
 	if (work == NULL)
 		return;
 	work->wish = wish;
-	snprintf(work->expected, sizeof(work->expected), "%s", wish.expected);
+	text_copy(work->expected, sizeof(work->expected), wish.expected);
 	work->wish.expected = work->expected;
 	if (stations != NULL)
 		on_selected(0, NULL, NULL, stations, work);

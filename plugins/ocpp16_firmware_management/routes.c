@@ -228,7 +228,8 @@ cancel(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 		work_query(work, STATEMENT_JOB_FIND, values, 2, on_not_followed);
 		return;
 	}
-	snprintf(by, sizeof(by), "by %.100s", ocppd_request_user(request));
+	snprintf(by, sizeof(by), "by %.*s", text_fit(ocppd_request_user(request), 100),
+		 ocppd_request_user(request));
 	job_fact(job, FACT_CANCELLED, by, 0);
 	read_one(work);
 }

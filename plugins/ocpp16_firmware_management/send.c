@@ -78,7 +78,7 @@ offer_failed(struct job *job, int result, const struct ocppd_error *err)
 		return;
 	}
 	p->try_us = ocppd_now_us(job->ctx->host) + p->pause_us;
-	snprintf(p->reason, sizeof(p->reason), "%.*s", REASON_SIZE - 1, text);
+	text_copy(p->reason, sizeof(p->reason), text);
 	store_put(job);
 	job_arm(job);
 }

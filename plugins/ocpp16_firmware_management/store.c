@@ -110,9 +110,9 @@ store_line(struct job *job, const struct fact *fact)
 	line->time_us = fact->time_us;
 	line->number = fact->number;
 	line->is_story = is_told;
-	snprintf(line->text, sizeof(line->text), "%s",
-		 fact->text != NULL ? fact->text
-				    : (fact->kind == FACT_TIME ? job->progress.reason : ""));
+	text_copy(line->text, sizeof(line->text),
+		  fact->text == NULL && fact->kind == FACT_TIME ? job->progress.reason
+								: fact->text);
 	TAILQ_INSERT_TAIL(&job->lines, line, all);
 	job->line_count++;
 	if (is_told)
@@ -476,7 +476,7 @@ store_unasked(struct firmware *ctx, struct ocppd_call *call, enum job_kind kind,
 		*unasked = (struct unasked){
 			ctx, call, ocppd_call_station(call), kind, ocppd_call_received_us(call), ""
 		};
-		snprintf(unasked->status, sizeof(unasked->status), "%s", status);
+		text_copy(unasked->status, sizeof(unasked->status), status);
 		r = add_unasked(unasked, unit);
 	}
 	if (r >= 0) {

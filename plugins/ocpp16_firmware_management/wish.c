@@ -131,8 +131,8 @@ wish_job(struct firmware *ctx, struct ocppd_station *station, enum job_kind kind
 	p->send_by_us = job->created_us + wish->expires_s * SECOND_US;
 	p->finish_us = wish->deadline_s * SECOND_US;
 	if (kind == KIND_FIRMWARE) {
-		snprintf(p->expected, sizeof(p->expected), "%s", wish->expected);
-		snprintf(p->before, sizeof(p->before), "%s", version_of(ctx, station));
+		text_copy(p->expected, sizeof(p->expected), wish->expected);
+		text_copy(p->before, sizeof(p->before), version_of(ctx, station));
 	}
 	job_set_limits(job);
 	if (copy_texts(job, wish, requester))

@@ -288,6 +288,20 @@ def test_unknown_word_is_kept_and_means_nothing(daemon):
             with pytest.raises(CallError) as refused:
                 await station.call("FirmwareStatusNotification", {})
             assert refused.value.code == "OccurenceConstraintViolation"
+            # In any language, at any length: what is kept of it is text.
+            for word in ("\u8bbe\u5907" * 30, "x" + "\u8bbe\u5907" * 30):
+                await tell(station, word)
+                kept = (await show(daemon, job))["lastStatus"]
+                assert word.startswith(kept) and len(kept) >= 13, kept
+            await tell_upload(station, "\u8bbe\u5907" * 30)
+            await boot(station, "v" + "\u00e9" * 49)
+            assert (await show(daemon, job))["bootedVersion"].startswith("v\u00e9")
+            station.on_call["UpdateFirmware"] = lambda payload: [
+                4, station.calls[-1][1], "NotSupported", "\u2014" * 80, {}]
+            failed = await until(daemon, await update(daemon, "CP-WORD"), "Failed")
+            assert "\u2014" * 40 in failed["reason"]
+            frames = (await daemon.api_async("GET", f"{UPDATES}?stationId=CP-WORD"))[1]
+            assert len(frames["items"]) == 2
     run(session())
 
 

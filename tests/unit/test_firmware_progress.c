@@ -613,6 +613,36 @@ progress_quirks_are_told_before_the_fact(void **state)
 	}
 }
 
+static void
+text_is_cut_between_characters(void **state)
+{
+	static const struct {
+		const char *text;
+		int max;
+		int fits;
+	} rows[] = {
+		{ "abc", 5, 3 },
+		{ "abc", 3, 3 },
+		{ "abc", 2, 2 },
+		{ "", 2, 0 },
+		{ "a\xc3\xa9z", 2, 1 }, /* é */
+		{ "a\xc3\xa9z", 3, 3 },
+		{ "a\xe2\x82\xac", 3, 1 },     /* € */
+		{ "a\xf0\x9f\x94\x8c", 4, 1 }, /* a plug */
+		{ "\xf0\x9f\x94\x8c", 3, 0 },
+		{ "abc", 0, 0 },
+	};
+	char copy[4];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(text_fit(rows[i].text, rows[i].max), rows[i].fits);
+	text_copy(copy, sizeof(copy), "ab\xc3\xa9");
+	assert_string_equal(copy, "ab");
+	text_copy(copy, sizeof(copy), NULL);
+	assert_string_equal(copy, "");
+}
+
 int
 main(void)
 {
@@ -621,6 +651,7 @@ main(void)
 		cmocka_unit_test(progress_any_facts_keep_the_rules),
 		cmocka_unit_test(progress_words_lead_back),
 		cmocka_unit_test(progress_quirks_are_told_before_the_fact),
+		cmocka_unit_test(text_is_cut_between_characters),
 		cmocka_unit_test(progress_is_out_from_the_first_sign),
 	};
 
