@@ -109,6 +109,7 @@ struct job {
 	bool is_raw;    /* an operator's command: sent once, as given */
 	bool is_prompt; /* an operator waits for it: it need not wait for the grace of a connection
 			 */
+	bool is_closed; /* the station began something else since, of its own accord */
 	bool is_dirty;  /* storage does not know the present state */
 	bool is_writing;
 	bool is_offering; /* its URL is being made */
@@ -317,7 +318,7 @@ void job_release(struct job *job);
 void job_free_all(struct firmware *ctx); /* at the end: stations may be no more */
 /* A new wish takes the place of those that wait, and that the station never saw. */
 void job_replace_waiting(struct job *job);
-/* The newest that the station may know of, or NULL. */
+/* The newest that the station may know of, or NULL: none, or it is at something else. */
 struct job *job_current(struct firmware *ctx, struct ocppd_station *station, enum job_kind kind);
 /* The newest that is not over, or NULL. */
 struct job *job_open(struct firmware *ctx, struct ocppd_station *station, enum job_kind kind);

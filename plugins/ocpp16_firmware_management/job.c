@@ -198,6 +198,8 @@ job_current(struct firmware *ctx, struct ocppd_station *station, enum job_kind k
 	for (struct job *job = job_slot(ctx, station)->first; job != NULL; job = job->next) {
 		if (!is_candidate(job, kind))
 			continue;
+		if (job->is_closed)
+			return first;
 		if (first == NULL &&
 		    (job->progress.state != STATE_SENDING || job->progress.signs > 0))
 			return job;

@@ -58,6 +58,11 @@ on_status(struct firmware *ctx, struct ocppd_call *call, struct json_object *req
 
 	if (status == NULL)
 		return OCPPD_EINVAL;
+	if (job != NULL && job->progress.state == STATE_VERIFIED &&
+	    strcmp(status, "Downloading") == 0) {
+		job->is_closed = true;
+		job = NULL;
+	}
 	count(ctx, kind, status, job != NULL);
 	if (job != NULL)
 		job_notified(job, call, status);

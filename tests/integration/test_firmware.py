@@ -388,6 +388,26 @@ def test_notifications_without_a_job(daemon):
     run(session())
 
 
+def test_update_of_its_own_after_ours(daemon):
+    async def session():
+        async with at(daemon, "CP-OWN") as station:
+            job = await until(daemon, await update(daemon, "CP-OWN", expectedVersion="2.0"), "Confirmed")
+            await boot(station, "2.0")
+            await tell(station, "Installed")
+            lines = (await until(daemon, job, "Verified"))["history"]
+            await tell(station, "Downloading", "Installing")
+            await boot(station, "3.0")
+            await tell(station, "Installed")
+            assert (await show(daemon, job))["history"] == lines
+            items = (await daemon.api_async("GET", "/v1/firmware/unasked?stationId=CP-OWN"))[1]["items"]
+            assert [item["status"] for item in items] == ["Installed", "Installing", "Downloading"]
+            body = await until(daemon, await update(daemon, "CP-OWN"), "Confirmed")
+            assert body["versionBefore"] == "3.0"
+            await tell(station, "Downloading")
+            assert (await show(daemon, body))["state"] == "Downloading"
+    run(session())
+
+
 def test_flood_leaves_a_short_story(daemon):
     async def session():
         async with at(daemon, "CP-FLOOD") as station:
