@@ -13,12 +13,19 @@ reply_size(const struct reply *reply)
 	return sizeof(*reply) + reply->len + strlen(reply->id) + 1;
 }
 
+static uint64_t
+id_bucket(const struct ocppd_station *station, const char *id)
+{
+	return hash_bytes(id, strlen(id), (uint64_t)(uintptr_t)station) % REPLY_BUCKETS;
+}
+
 static void
 reply_drop(struct ocpp *ocpp, struct reply *reply)
 {
 	TAILQ_REMOVE(&ocpp->router.replies, reply, by_age);
 	TAILQ_REMOVE(&reply->station->replies, reply, by_station);
 	LIST_REMOVE(reply, by_hash);
+	LIST_REMOVE(reply, by_id);
 	reply->station->reply_count--;
 	ocpp->router.reply_bytes -= reply_size(reply);
 	free(reply);
@@ -67,18 +74,20 @@ reply_keep(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 	TAILQ_INSERT_TAIL(&ocpp->router.replies, reply, by_age);
 	TAILQ_INSERT_TAIL(&station->replies, reply, by_station);
 	LIST_INSERT_HEAD(&ocpp->router.reply_buckets[reply->hash % REPLY_BUCKETS], reply, by_hash);
+	LIST_INSERT_HEAD(&ocpp->router.reply_id_buckets[id_bucket(station, reply->id)], reply,
+			 by_id);
 	station->reply_count++;
 	ocpp->router.reply_bytes += size;
 }
 
 /* C04: an id of a message that was answered lately, with another payload. */
 static bool
-is_id_known(const struct ocppd_station *station, const char *id)
+is_id_known(const struct ocpp *ocpp, const struct ocppd_station *station, const char *id)
 {
 	const struct reply *reply;
 
-	TAILQ_FOREACH (reply, &station->replies, by_station) {
-		if (str_eq(reply->id, id))
+	LIST_FOREACH (reply, &ocpp->router.reply_id_buckets[id_bucket(station, id)], by_id) {
+		if (reply->station == station && str_eq(reply->id, id))
 			return true;
 	}
 	return false;
@@ -100,7 +109,7 @@ reply_find(struct ocpp *ocpp, struct ocppd_station *station, const struct inboun
 		*ret_age_us = now_us - reply->time_mono_us;
 		return outbound_copy(reply->text, reply->len);
 	}
-	if (is_id_known(station, message->id))
+	if (is_id_known(ocpp, station, message->id))
 		station_quirk(ocpp, station, "C04", message->id);
 	return NULL;
 }

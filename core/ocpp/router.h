@@ -76,6 +76,7 @@ struct router {
 	struct json_tokener *tokener;
 	TAILQ_HEAD(, reply) replies; /* oldest first */
 	LIST_HEAD(, reply) reply_buckets[REPLY_BUCKETS];
+	LIST_HEAD(, reply) reply_id_buckets[REPLY_BUCKETS]; /* by station and message id */
 	size_t reply_bytes;
 };
 
@@ -106,9 +107,10 @@ struct reply {
 	size_t len;
 	TAILQ_ENTRY(reply) by_age;
 	TAILQ_ENTRY(reply) by_station;
-	LIST_ENTRY(reply) by_hash; /* a walk over a busy station's would be its dearest step */
-	char *id;                  /* inside this block */
-	char text[];               /* the frame, then the id */
+	LIST_ENTRY(reply) by_hash;
+	LIST_ENTRY(reply) by_id; /* a walk over a busy station's would be its dearest step */
+	char *id;                /* inside this block */
+	char text[];             /* the frame, then the id */
 };
 
 #define REPLIES_PER_STATION 64
