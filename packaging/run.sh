@@ -39,14 +39,14 @@ daemon='' station='' short=''
 
 clean_up() {
 	status=$?
-	trap - EXIT INT TERM
+	trap - EXIT HUP INT TERM
 	[ -z "$station" ] || { kill "$station" 2>/dev/null && wait "$station" 2>/dev/null; }
 	[ -z "$daemon" ] || { kill "$daemon" 2>/dev/null && wait "$daemon" 2>/dev/null; }
 	[ -z "$short" ] || rm -rf "$short"
 	exit "$status"
 }
 trap clean_up EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' HUP INT TERM
 
 # A Unix socket's path has 107 characters at most, and this folder may lie deep.
 socket=$demo/control.sock

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "ocpp/message.h"
 #include "ocpp/ocpp.h"
+#include "transport/early.h"
 #include "transport/gate.h"
 #include "transport/session.h"
 #include "transport/tls.h"
@@ -29,7 +30,6 @@
 /* What lws reads of a frame before it tells us: most messages come whole and are parsed in place.
  */
 #define RX_BUFFER_SIZE 2048
-#define SERVICE_BUFFER_SIZE 65536
 #define REFUSALS_MAX 256
 #define QUOTA_LINES 5
 #define QUOTA_WINDOW_US 10000000
@@ -384,7 +384,10 @@ io_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), name);
 	lws_log_owner = io->transport->core->self;
 
-	(void)uv_run(&io->loop, UV_RUN_DEFAULT);
+	early_learn(io);
+	/* The wake-up that tells of a stop may have been taken just now. */
+	if (!atomic_load(&io->is_stopping))
+		(void)uv_run(&io->loop, UV_RUN_DEFAULT);
 	close_loop(io);
 	if (io->beat)
 		ocppd_beat_idle(io->beat);

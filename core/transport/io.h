@@ -41,6 +41,8 @@ struct evconnlistener;
 struct event;
 
 #define IO_THREADS_MAX 64
+#define SERVICE_BUFFER_SIZE 65536
+#define EARLY_KEPT_SIZE 1024
 #define WHEEL_SLOTS 1024
 #define WHEEL_TICK_MS 250
 
@@ -127,8 +129,11 @@ struct io {
 	struct lws_protocols *protocols;
 	char **names; /* the protocols' names, changed for a moment: see gate.c */
 	uint32_t name_count;
-	struct session *adopting; /* lws is just making its wsi */
-	bool is_masked;           /* some names are blanked at present */
+	struct session *adopting;      /* lws is just making its wsi */
+	bool is_masked;                /* some names are blanked at present */
+	bool is_learning;              /* early.c, as the two below */
+	unsigned char *service_buffer; /* of lws, NULL while unknown */
+	unsigned char kept[EARLY_KEPT_SIZE];
 	bool is_context_made;
 	bool needs_poke;
 	struct ocppd_beat *beat;

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "ocpp/message.h"
 #include "ocpp/quirks.h"
+#include "transport/early.h"
 #include "transport/gate.h"
 #include "transport/tls.h"
 #include "transport/wheel.h"
@@ -671,6 +672,8 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 	}
 	if (reason == LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS)
 		return tls_on_context(lws_context_user(lws_get_context(wsi)), user);
+	if (!session && reason == LWS_CALLBACK_ADD_HEADERS)
+		return early_on_headers(lws_context_user(lws_get_context(wsi)), in);
 	if (!session)
 		return 0;
 
@@ -681,8 +684,10 @@ session_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, 
 		return gate_plain(session, wsi);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		gate_unmask(session->io);
+		early_keep(session->io);
 		return 0;
 	case LWS_CALLBACK_ESTABLISHED:
+		early_restore(session->io);
 		return on_established(session);
 	case LWS_CALLBACK_RECEIVE:
 		return session_receive(session, wsi, in, len);
