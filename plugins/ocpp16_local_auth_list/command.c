@@ -226,7 +226,6 @@ completed_send_list(struct ocppd_host *host, struct ocppd_outcall *call, uint32_
 {
 	struct job *job = ocppd_outcall_data(call);
 	const char *status = ocppd_json_get_str(conf, "status");
-	const char *labels[] = { status == NULL ? "none" : status, NULL };
 	int r;
 
 	(void)ctx;
@@ -234,7 +233,7 @@ completed_send_list(struct ocppd_host *host, struct ocppd_outcall *call, uint32_
 		return;
 	job->call = NULL;
 	if (result == OCPPD_RES_REPLY)
-		(void)ocppd_metric_add(host, METRIC_MESSAGES, labels, 1);
+		count_answer(host, status);
 	if (result != OCPPD_RES_REPLY || status == NULL || strcmp(status, "Accepted") != 0 ||
 	    job->ctx->is_stopping) {
 		job_free(job);

@@ -221,6 +221,8 @@ bool wanted_is_known(const struct record *record, const struct wanted *wanted);
 
 /* sync.c */
 void sync_run(struct job *job);
+/* An answer to SendLocalList, whoever sent that; status: NULL where it has none. */
+void count_answer(struct ocppd_host *host, const char *status);
 extern const char *const auth_words[]; /* by OCPPD_AUTH_* - 1 */
 
 /* command.c */

@@ -322,16 +322,30 @@ part_refused(struct job *job, const char *status)
 	       is_full ? "full" : "differential", plan_part(&job->plan, job->part).count, status);
 }
 
+/* A word of the station's own makes no label of its own. */
+void
+count_answer(struct ocppd_host *host, const char *status)
+{
+	static const char *const known[] = { "Accepted", "Failed", "NotSupported",
+					     "VersionMismatch" };
+	const char *labels[] = { "other", NULL };
+
+	for (size_t i = 0; status != NULL && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(status, known[i]) == 0)
+			labels[0] = known[i];
+	}
+	(void)ocppd_metric_add(host, METRIC_MESSAGES, labels, 1);
+}
+
 static void
 on_part(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	struct json_object *conf, void *arg)
 {
 	struct job *job = arg;
 	const char *status = ocppd_json_get_str(conf, "status");
-	const char *labels[] = { status == NULL ? "none" : status, NULL };
 
 	if (result == OCPPD_RES_REPLY)
-		(void)ocppd_metric_add(host, METRIC_MESSAGES, labels, 1);
+		count_answer(host, status);
 	if (job->ctx->is_stopping) {
 		job_free(job);
 	} else if (result != OCPPD_RES_REPLY) {

@@ -5,6 +5,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sqlite3
 
 import pytest
@@ -551,6 +552,23 @@ def test_events(tmp_path):
         follower.close()
         assert done["event"] == "local_list.synchronised" and done["data"]["stationId"] == "CP-1"
         assert failed["event"] == "local_list.failed" and "refused" in json.dumps(failed["data"])
+
+
+def test_metrics_take_no_word_of_a_station(tmp_path):
+    async def session(daemon):
+        async with keeper(daemon) as kept:
+            await sync(daemon)
+            kept.answers = ["Failed", "Made up by CP-1"]
+            assert (await sync(daemon, {"full": True}))[0] == 502
+            await send(daemon, {"listVersion": 9, "updateType": "Full"})
+    with daemon_with(tmp_path, tags_of(3), metrics={}) as daemon:
+        run(session(daemon))
+        code, text, err = daemon.ctl("metrics")
+        assert code == 0, err
+        counted = dict(re.findall(r'^ocppd_local_list_(.*) (\d+)$', text, re.M))
+        assert counted == {'messages_total{status="Accepted"}': "1", 'messages_total{status="Failed"}': "1",
+                           'messages_total{status="other"}': "1", 'syncs_total{result="done"}': "1",
+                           'syncs_total{result="refused"}': "1"}
 
 
 def test_automatic_gives_a_refusing_station_time(tmp_path):
