@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from harness import (DEADLINE_S, CallError, Daemon, Station, UnixHTTPConnection, raw_request, run,
+from harness import (DEADLINE_S, PLUGINS, CallError, Daemon, Station, UnixHTTPConnection, raw_request, run,
                      upgrade_request)
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -278,6 +278,27 @@ def test_no_label_takes_a_value_from_a_station(tmp_path):
         per_name[name] = per_name.get(name, 0) + 1
     assert max(per_name.values()) < 257 * 65
     assert len(after.samples) - len(before.samples) < 100
+
+
+def test_every_metric_is_documented(tmp_path):
+    """By its whole name, in what the core or a module says of itself."""
+    source = os.environ["OCPPD_SOURCE_DIR"]
+    texts = [os.path.join(source, "core", "README.md")]
+    modules = {}
+    for name in sorted(os.listdir(os.path.join(source, "plugins"))):
+        if os.path.exists(os.path.join(PLUGINS, name + ".so")):
+            modules[name] = {"port": 0} if name == "file_hosting" else {}
+            texts.append(os.path.join(source, "plugins", name, name + ".md"))
+    said = ""
+    for text in texts:
+        with open(text, encoding="utf-8") as file:
+            said += file.read()
+    with Daemon(tmp_path, {**modules, "metrics": {}}) as daemon:
+        status, page, err = daemon.ctl("metrics")
+        assert status == 0, err
+    names = re.findall(r"^# HELP (\S+)", page, re.M)
+    assert len(names) > 40 and len(modules) > 10
+    assert [name for name in names if f"`{name}" not in said] == []
 
 
 def promtool():
