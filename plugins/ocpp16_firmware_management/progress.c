@@ -291,6 +291,17 @@ fail_version(struct progress *p, const struct fact *fact)
 	fail(p, fact, FAILURE_VERSION);
 }
 
+/* A third version, and the file is there: something was installed. It may be a step on the way. */
+static void
+await_version(struct progress *p, const struct fact *fact)
+{
+	p->verify_by_us = fact->time_us + p->verify_us;
+	snprintf(p->reason, sizeof(p->reason),
+		 "the station booted with %.*s, not with %.*s; a further boot is awaited",
+		 text_fit(p->booted, 80), p->booted, text_fit(p->expected, 80), p->expected);
+	enter(p, fact, STATE_VERIFYING);
+}
+
 static void
 apply_booted(struct progress *p, const struct fact *fact)
 {
@@ -304,6 +315,9 @@ apply_booted(struct progress *p, const struct fact *fact)
 	if (!is_proof(p, p->booted)) {
 		if (p->state == STATE_INSTALLED && is_wrong(p))
 			fail_version(p, fact);
+		else if ((p->state == STATE_DOWNLOADED || p->state == STATE_INSTALLING) &&
+			 is_wrong(p))
+			await_version(p, fact);
 		return;
 	}
 	if (p->expected[0] != '\0')
