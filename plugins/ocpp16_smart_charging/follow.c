@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * Whether limits are kept (quirk H06): what stations measure while a transaction runs, against what
- * the installed profiles amount to at that moment. Listens only while there are any.
+ * What stations make of limits: what they draw while a transaction runs (quirk H06), and what they
+ * offer to the vehicle (quirk H05), against what the installed profiles amount to at that moment.
+ * Listens only while there are any.
  */
 #include "smart.h"
 
@@ -19,12 +20,26 @@
 #define MARGIN_W 1150    /* tenths */
 #define FOLLOWED_MAX 64  /* connectors of a station */
 #define MEASURED_MAX 1e9 /* tenths */
+#define STEP_A 30        /* tenths: the widest of the usual steps, 13 to 16 A */
+#define ROUNDING_W 10    /* tenths */
+
+/* What a reading is about. */
+enum subject {
+	SUBJECT_DRAWN,
+	SUBJECT_OFFERED,
+};
+static const char *const measurands[][2] = {
+	[SUBJECT_DRAWN] = { [RATE_A] = "Current.Import", [RATE_W] = "Power.Active.Import" },
+	[SUBJECT_OFFERED] = { [RATE_A] = "Current.Offered", [RATE_W] = "Power.Offered" },
+};
 
 struct follow {
 	struct follow *next;
 	int64_t connector;
 	int64_t limit; /* that the strikes are about */
 	uint32_t strikes;
+	int64_t asked[2]; /* by unit: a limit and the lower offer that were told last; 0: none */
+	int64_t offered[2];
 };
 
 void
@@ -65,7 +80,7 @@ number_of(struct json_object *sample, double *ret)
 		return false;
 	if (unit != NULL && strcmp(unit, "kW") == 0)
 		number *= 1000;
-	*ret = number * 10;
+	*ret = round(number * 10);
 	return *ret >= 0 && *ret <= MEASURED_MAX;
 }
 
@@ -78,9 +93,10 @@ is_measurand(struct json_object *sample, const char *wanted)
 }
 
 static void
-measure(struct json_object *samples, enum rate_unit unit, struct measured *ret)
+measure(struct json_object *samples, enum subject subject, enum rate_unit unit,
+	struct measured *ret)
 {
-	const char *wanted = unit == RATE_W ? "Power.Active.Import" : "Current.Import";
+	const char *wanted = measurands[subject][unit];
 	size_t count = json_object_array_length(samples);
 
 	*ret = (struct measured){ .has_total = false };
@@ -221,9 +237,35 @@ judge(struct smart *ctx, const struct reading *reading)
 		tell(ctx, reading);
 }
 
+/* Quirk H05: a station offers the next step below what it was asked for. Where it offers much less,
+ * it has a limit of its own. */
+static void
+look_at_offer(struct smart *ctx, const struct reading *reading)
+{
+	bool is_amperes = reading->unit == RATE_A;
+	int64_t step = is_amperes ? STEP_A : STEP_A * ctx->conf->voltage_v * PHASES_DEFAULT;
+	int64_t less = reading->limit - reading->measured;
+	struct follow *follow;
+	char raw[80];
+
+	if (less <= (is_amperes ? 0 : ROUNDING_W) || less > step)
+		return;
+	follow = follow_get(smart_slot(ctx, reading->station), reading->connector);
+	if (follow == NULL || (follow->asked[reading->unit] == reading->limit &&
+			       follow->offered[reading->unit] == reading->measured))
+		return;
+	follow->asked[reading->unit] = reading->limit;
+	follow->offered[reading->unit] = reading->measured;
+	(void)snprintf(raw, sizeof(raw), "asked %lld, offered %lld tenths of %s",
+		       (long long)reading->limit, (long long)reading->measured,
+		       rate_unit_word(reading->unit));
+	ocppd_quirk_hit(ctx->host, reading->station, "H05", raw);
+}
+
 /* The limit, and what was measured, in a unit; false: one of the two is not known. */
 static bool
-read_unit(struct smart *ctx, struct json_object *samples, struct reading *reading)
+read_unit(struct smart *ctx, struct json_object *samples, enum subject subject,
+	  struct reading *reading)
 {
 	const struct smart_query query = { reading->station, reading->connector,
 					   ocppd_now_us(ctx->host) / 1000000, 1, reading->unit };
@@ -231,7 +273,7 @@ read_unit(struct smart *ctx, struct json_object *samples, struct reading *readin
 	struct measured measured;
 	bool is_total;
 
-	measure(samples, reading->unit, &measured);
+	measure(samples, subject, reading->unit, &measured);
 	if ((!measured.has_total && !measured.has_phases) ||
 	    smart_composite(ctx, &query, &period, 1) != 1 || !period.at.is_limited)
 		return false;
@@ -240,6 +282,17 @@ read_unit(struct smart *ctx, struct json_object *samples, struct reading *readin
 	reading->measured = (int64_t)(is_total ? measured.total : measured.phases);
 	reading->limit = period.at.limit;
 	return true;
+}
+
+static bool
+read_samples(struct smart *ctx, struct json_object *samples, enum subject subject,
+	     struct reading *reading)
+{
+	reading->unit = RATE_A;
+	if (read_unit(ctx, samples, subject, reading))
+		return true;
+	reading->unit = RATE_W;
+	return read_unit(ctx, samples, subject, reading);
 }
 
 static void
@@ -251,9 +304,10 @@ on_meter_values(struct ocppd_host *host, const struct ocppd_event *event, void *
 		.station = id == NULL ? NULL : ocppd_station_find(host, id),
 		.connector = ocppd_json_get_int(event->body, "connectorId", 0),
 		.transaction_id = ocppd_json_get_int(event->body, "transactionId", 0),
-		.unit = RATE_A,
 	};
+	struct reading offer;
 	struct json_object *samples;
+	bool is_offered;
 
 	if (reading.station == NULL || reading.connector <= 0 || reading.transaction_id <= 0 ||
 	    smart_slot(ctx, reading.station)->first == NULL)
@@ -261,12 +315,15 @@ on_meter_values(struct ocppd_host *host, const struct ocppd_event *event, void *
 	samples = recent_samples(ctx, event->body);
 	if (samples == NULL)
 		return;
-	if (!read_unit(ctx, samples, &reading)) {
-		reading.unit = RATE_W;
-		if (!read_unit(ctx, samples, &reading))
-			return;
-	}
-	judge(ctx, &reading);
+	offer = reading;
+	is_offered = read_samples(ctx, samples, SUBJECT_OFFERED, &offer);
+	if (is_offered)
+		look_at_offer(ctx, &offer);
+	/* What is drawn says more: an offer may have been lowered a moment ago. */
+	if (read_samples(ctx, samples, SUBJECT_DRAWN, &reading))
+		judge(ctx, &reading);
+	else if (is_offered)
+		judge(ctx, &offer);
 }
 
 void

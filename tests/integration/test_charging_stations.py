@@ -7,6 +7,7 @@ import os
 import sqlite3
 
 from harness import PLUGINS, Daemon, Station, now, run
+from test_commands import Follower
 from test_smart_charging import (ACCEPTED, REJECTED, command, composite, held, profile, schedule,
                                  sent, set_profile, wait_held)
 
@@ -404,6 +405,50 @@ def test_limit_that_is_not_kept_is_told_once(tmp_path):
             assert len(told()) == 1, daemon.log.events("quirk.seen")
 
     with Daemon(tmp_path, module(), log_level="debug") as daemon:
+        run(play(daemon))
+
+
+def test_limit_that_is_not_kept_is_an_event(tmp_path):
+    async def play(daemon):
+        loop = asyncio.get_running_loop()
+        async with Station.connect(daemon) as station:
+            holding(station)
+            follower = Follower(daemon, "?types=charging_profile.not_followed")
+            await set_profile(daemon, profile(limit=10))
+            transaction = (await station.start())["transactionId"]
+            # An offer counts where nothing says what is drawn.
+            await station.call("MeterValues", reading(transaction, 16, "Current.Offered"))
+            for _ in range(2):
+                await station.call("MeterValues", reading(transaction, 16, phase="L1"))
+            event = await loop.run_in_executor(None, follower.next)
+            follower.close()
+            assert event["data"]["body"] == {
+                "stationId": "CP-1", "connectorId": 1, "transactionId": transaction,
+                "chargingRateUnit": "A", "limit": 10, "measured": 16}
+
+    with Daemon(tmp_path, module()) as daemon:
+        run(play(daemon))
+
+
+def test_steps_of_a_station_are_read_back(tmp_path):
+    async def play(daemon):
+        async with Station.connect(daemon) as station:
+            holding(station)
+            await set_profile(daemon, profile(limit=15.5))
+            transaction = (await station.start())["transactionId"]
+            # As it was asked; a limit of the station's own; the step below, twice.
+            for value in (15.5, 10, 13, "13.0"):
+                await station.call("MeterValues", reading(transaction, value, "Current.Offered"))
+            await quirks(daemon, H05=1)
+            # The same in watts; the rounding of one is none.
+            for value in (10694.5, 10.695, 9.66):
+                await station.call("MeterValues", reading(
+                    transaction, value, "Power.Offered", "W" if value > 100 else "kW"))
+            await quirks(daemon, H05=2)
+            assert daemon.log.events("quirk.seen", quirk="H05")[0]["raw"] == \
+                "asked 155, offered 130 tenths of A"
+
+    with Daemon(tmp_path, module()) as daemon:
         run(play(daemon))
 
 
