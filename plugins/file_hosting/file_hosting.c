@@ -177,6 +177,12 @@ hosting_done(struct hosting *ctx)
 }
 
 static void
+on_work_done(void *ctx)
+{
+	hosting_done(ctx);
+}
+
+static void
 on_event(struct ocppd_host *host, int fd, uint32_t ready, void *arg)
 {
 	struct hosting *ctx = arg;
@@ -528,6 +534,10 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "storage is missing");
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
+		on_work_done,       ctx
+	};
 	take_limits(ctx);
 	r = open_folders(ctx, err);
 	if (r < 0)

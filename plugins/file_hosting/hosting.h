@@ -10,6 +10,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/service/files.h>
+#include <ocppd/work.h>
 
 #include "desk.h"
 
@@ -21,7 +22,6 @@
  * disk: worker.c. Shared: desk.c. Between disk and desk: sink.c. Pure: names.c, range.c.
  */
 #define DOORS_MAX 8
-#define LIST_DEFAULT 100
 #define GRACE_MAX_US ((int64_t)86400 * 1000000)
 #define EXPIRES_MAX_US ((int64_t)366 * 86400 * 1000000)
 
@@ -133,7 +133,8 @@ struct hosting {
 	uint64_t counted_received;
 	uint64_t counted_refused[REFUSED_COUNT];
 	uint32_t outstanding; /* callbacks that will come */
-	uint32_t jobs;        /* given to the worker, not back yet */
+	struct ocppd_work_owner works;
+	uint32_t jobs; /* given to the worker, not back yet */
 	uint32_t ticks;
 	int64_t armed_us; /* when the timer runs */
 	bool is_ticking;

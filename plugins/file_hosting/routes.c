@@ -6,82 +6,22 @@
  */
 #include "hosting.h"
 
+#include <ocppd/rows.h>
+
 #include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS_MAX 18
-
 struct work {
-	struct hosting *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	int64_t id;
-	int64_t limit;
 };
 
 static struct work *
 work_new(struct hosting *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct hosting *ctx = work->ctx;
-
-	free(work);
-	hosting_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_problem(struct work *work, uint32_t status, const char *kind, const char *text)
-{
-	ocppd_request_problem(work->ctx->host, work->request, status, kind, "%s", text);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct hosting *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count, 1001,
-				    fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
-}
-
-static bool
-parse_id(const char *text, int64_t *ret)
-{
-	int64_t number = 0;
-	size_t len = text == NULL ? 0 : strlen(text);
-
-	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
-		return false;
-	for (; *text != '\0'; text++)
-		number = number * 10 + (*text - '0');
-	*ret = number;
-	return true;
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 /* With the path's id; NULL: the request was answered. */
@@ -91,32 +31,20 @@ work_of_path(struct hosting *ctx, struct ocppd_request *request, const char *nam
 	struct work *work = work_new(ctx, request);
 	bool is_file = strcmp(name, "fileId") == 0;
 
-	if (work == NULL || parse_id(ocppd_request_param(request, name), &work->id))
+	if (work == NULL || ocppd_number_parse(ocppd_request_param(request, name), &work->id) >= 0)
 		return work;
-	work_problem(work, 404, is_file ? "unknown-file" : "unknown-transfer",
-		     is_file ? "There is no such file" : "There is no such transfer");
+	ocppd_work_problem(&work->base, 404, is_file ? "unknown-file" : "unknown-transfer",
+			   is_file ? "There is no such file" : "There is no such transfer");
 	return NULL;
 }
 
-/* Before and how many; NULL: the request was answered. */
+/* Before which; NULL: the request was answered. */
 static struct work *
 work_of_list(struct hosting *ctx, struct ocppd_request *request)
 {
-	const char *after = ocppd_request_query(request, "after");
-	int64_t before = INT64_MAX;
-	struct work *work;
+	struct work *work = work_new(ctx, request);
 
-	if (after != NULL && !parse_id(after, &before)) {
-		ocppd_request_problem(ctx->host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
-		return NULL;
-	}
-	work = work_new(ctx, request);
-	if (work == NULL)
-		return NULL;
-	work->id = before;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	return work;
+	return work == NULL || ocppd_work_after(&work->base, &work->id) < 0 ? NULL : work;
 }
 
 static void
@@ -126,15 +54,14 @@ reply_list(struct work *work, struct json_object *items, const struct ocppd_rows
 	char next[24];
 
 	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit) {
+	if (rows->count > work->base.limit) {
 		const struct ocppd_value *last =
-			rows->values + (size_t)(work->limit - 1) * rows->columns;
+			rows->values + (size_t)(work->base.limit - 1) * rows->columns;
 
 		(void)snprintf(next, sizeof(next), "%lld", (long long)last[0].number);
 		ocppd_json_add_str(body, "next", next);
 	}
-	ocppd_request_reply(work->ctx->host, work->request, 200, body);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, body);
 }
 
 /* ---- Files ------------------------------------------------------------------------------------
@@ -149,11 +76,11 @@ on_files(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++) {
+	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++) {
 		struct stored *stored = stored_of_row(rows->values + (size_t)i * rows->columns);
 
 		if (stored != NULL)
@@ -174,13 +101,14 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		return;
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 		ocppd_value_str(ocppd_request_query(request, "kind")),
 		ocppd_value_str(station_id),
 	};
 
-	work_query(work, station_id == NULL ? STATEMENT_FILES : STATEMENT_FILES_STATION, values, 4,
-		   on_files);
+	ocppd_work_query(&work->base,
+			 station_id == NULL ? STATEMENT_FILES : STATEMENT_FILES_STATION, values, 4,
+			 on_files);
 }
 
 static void
@@ -191,21 +119,21 @@ on_file(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct stored *stored;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		work_problem(work, 404, "unknown-file", "There is no such file");
+		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
 		return;
 	}
 	stored = stored_of_row(rows->values);
 	if (stored == NULL) {
-		work_fail(work, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 		return;
 	}
-	ocppd_request_reply(host, work->request, 200, file_json(&stored->file));
+	ocppd_request_reply(host, work->base.request, 200, file_json(&stored->file));
 	stored_free(stored);
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 static void
@@ -213,7 +141,7 @@ find_file(struct work *work, ocppd_rows_fn *fn)
 {
 	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
 
-	work_query(work, STATEMENT_FILE, values, 1, fn);
+	ocppd_work_query(&work->base, STATEMENT_FILE, values, 1, fn);
 }
 
 void
@@ -231,14 +159,14 @@ on_deleted(struct hosting *ctx, int result, const struct ocppd_error *err, void 
 {
 	struct work *work = arg;
 
+	(void)ctx;
 	if (result == OCPPD_ECONFLICT) {
-		work_problem(work, 409, "in-use",
-			     "A transfer of the file is open; withdraw it first");
+		ocppd_work_problem(&work->base, 409, "in-use",
+				   "A transfer of the file is open; withdraw it first");
 	} else if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 	} else {
-		ocppd_request_reply(ctx->host, work->request, 200, NULL);
-		work_end(work);
+		ocppd_work_reply(&work->base, 200, NULL);
 	}
 }
 
@@ -251,13 +179,13 @@ on_delete(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (r >= 0 && rows->count == 0) {
-		work_problem(work, 404, "unknown-file", "There is no such file");
+		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
 		return;
 	}
 	if (r >= 0)
-		r = file_delete(work->ctx, work->id, "operator", on_deleted, work);
+		r = file_delete(work->base.ctx, work->id, "operator", on_deleted, work);
 	if (r < 0)
-		work_fail(work, r, err);
+		ocppd_work_fail(&work->base, r, err);
 }
 
 void
@@ -336,21 +264,21 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	    const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct hosting *ctx = work->ctx;
+	struct hosting *ctx = work->base.ctx;
 	const struct ocppd_value *row;
 	struct grant *grant;
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		work_problem(work, 404, "unknown-file", "There is no such file");
+		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
 		return;
 	}
 	row = rows->values;
-	grant = ticket_new(ctx, work->request, OCPPD_TRANSFER_FETCH);
+	grant = ticket_new(ctx, work->base.request, OCPPD_TRANSFER_FETCH);
 	if (grant != NULL) {
 		grant->file_id = row[F_ID].number;
 		grant->size = row[F_SIZE].number;
@@ -359,11 +287,11 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		value_copy(&row[F_NAME], grant->name, sizeof(grant->name));
 		ticket_open(ctx, grant);
 		OCPPD_INFO(ctx->host, "file.asked",
-			   OCPPD_STR("user", ocppd_request_user(work->request)),
+			   OCPPD_STR("user", ocppd_request_user(work->base.request)),
 			   OCPPD_INT("file", grant->file_id));
-		reply_ticket(ctx, work->request, grant);
+		reply_ticket(ctx, work->base.request, grant);
 	}
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -543,13 +471,13 @@ on_transfers(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++)
 		json_object_array_add(
-			items, row_json(work->ctx, rows->values + (size_t)i * rows->columns));
+			items, row_json(work->base.ctx, rows->values + (size_t)i * rows->columns));
 	reply_list(work, items, rows);
 }
 
@@ -575,12 +503,12 @@ routes_transfers(struct ocppd_host *host, struct ocppd_request *request, void *c
 		return;
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 		ocppd_value_str(ocppd_request_query(request, "stationId")),
 		state_value(ocppd_request_query(request, "state")),
 	};
 
-	work_query(work, STATEMENT_TRANSFERS, values, 4, on_transfers);
+	ocppd_work_query(&work->base, STATEMENT_TRANSFERS, values, 4, on_transfers);
 }
 
 static void
@@ -589,16 +517,17 @@ on_transfer(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	struct work *work = arg;
 
+	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		work_problem(work, 404, "unknown-transfer", "There is no such transfer");
+		ocppd_work_problem(&work->base, 404, "unknown-transfer",
+				   "There is no such transfer");
 		return;
 	}
-	ocppd_request_reply(host, work->request, 200, row_json(work->ctx, rows->values));
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, row_json(work->base.ctx, rows->values));
 }
 
 static void
@@ -606,7 +535,7 @@ find_transfer(struct work *work, ocppd_rows_fn *fn)
 {
 	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
 
-	work_query(work, STATEMENT_TRANSFER, values, 1, fn);
+	ocppd_work_query(&work->base, STATEMENT_TRANSFER, values, 1, fn);
 }
 
 void
@@ -624,30 +553,30 @@ on_withdraw(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	    const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct hosting *ctx = work->ctx;
+	struct hosting *ctx = work->base.ctx;
 	struct grant *grant;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		work_problem(work, 404, "unknown-transfer", "There is no such transfer");
+		ocppd_work_problem(&work->base, 404, "unknown-transfer",
+				   "There is no such transfer");
 		return;
 	}
 	desk_lock(&ctx->desk);
 	grant = grant_by_id(&ctx->desk, work->id);
 	desk_unlock(&ctx->desk);
 	if (grant == NULL || grant->state != OCPPD_TRANSFER_OPEN) {
-		work_problem(work, 409, "not-open", "The transfer has ended already");
+		ocppd_work_problem(&work->base, 409, "not-open", "The transfer has ended already");
 		return;
 	}
 	OCPPD_INFO(host, "file_transfer.withdrawn",
-		   OCPPD_STR("user", ocppd_request_user(work->request)),
+		   OCPPD_STR("user", ocppd_request_user(work->base.request)),
 		   OCPPD_INT("transfer", work->id));
 	transfer_end(ctx, grant, OCPPD_TRANSFER_WITHDRAWN);
-	ocppd_request_reply(host, work->request, 200, NULL);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, NULL);
 }
 
 void

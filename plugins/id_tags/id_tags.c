@@ -60,6 +60,12 @@ id_tags_done(struct id_tags *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	id_tags_done(ctx);
+}
+
 void
 id_tags_remember(struct id_tags *ctx, const struct tag *tag)
 {
@@ -224,6 +230,10 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
+		on_work_done,       ctx
+	};
 	ctx->is_stopping = false;
 	return 0;
 }

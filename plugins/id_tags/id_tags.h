@@ -9,6 +9,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/service/authorizer.h>
+#include <ocppd/work.h>
 
 #include "cache.h"
 
@@ -53,6 +54,7 @@ struct id_tags {
 	struct cache cache;   /* what was read from the database */
 	uint64_t generation;  /* rises with every write, so that older reads are not cached */
 	uint32_t outstanding; /* callbacks that will come: stop waits for them */
+	struct ocppd_work_owner works;
 	uint32_t question_count;
 	bool is_stopping;
 	bool has_suffix; /* `suffix` is compiled */

@@ -10,43 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
-
 /* A request on its way through the database. */
 struct work {
-	struct id_tags *ctx;
-	struct ocppd_request *request;
-	int64_t limit;
+	struct ocppd_work base;
 	char token[OCPPD_TOKEN_MAX + 1]; /* LIST: the cursor */
 };
 
 static struct work *
 work_new(struct id_tags *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL)
-		return NULL;
-	work->ctx = ctx;
-	work->request = request;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct id_tags *ctx = work->ctx;
-
-	free(work);
-	id_tags_done(ctx);
-}
-
-static void
-work_fail(struct ocppd_host *host, struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(host, work->request, result, err);
-	work_end(work);
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 static struct json_object *
@@ -89,17 +62,17 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct tag tag;
 
 	if (result < 0) {
-		work_fail(host, work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		ocppd_request_problem(host, work->request, 404, "unknown-id-tag",
+		ocppd_request_problem(host, work->base.request, 404, "unknown-id-tag",
 				      "There is no such id tag");
 	} else {
 		tag_from_row(rows->values, &texts, &tag);
-		ocppd_request_reply(host, work->request, 200, tag_json(&tag, false));
+		ocppd_request_reply(host, work->base.request, 200, tag_json(&tag, false));
 	}
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -110,7 +83,6 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	struct ocppd_value value;
 	const struct tag *fixed;
 	struct work *work;
-	int r;
 
 	if (!path_token(host, request, token))
 		return;
@@ -120,15 +92,10 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 		return;
 	}
 	work = work_new(ctx, request);
-	if (work == NULL) {
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+	if (work == NULL)
 		return;
-	}
 	value = ocppd_value_str(token);
-	r = ctx->storage->query(ctx->storage_self, host, STATEMENT_FIND, &value, 1, 1, on_read,
-				work);
-	if (r < 0)
-		work_fail(host, work, r, NULL);
+	ocppd_work_query(&work->base, STATEMENT_FIND, &value, 1, on_read);
 }
 
 /* ---- GET all: two sorted lists become one -----------------------------------------------------
@@ -145,9 +112,9 @@ list_json(const struct work *work, const struct ocppd_rows *rows)
 	size_t fixed_count;
 	size_t at = 0;
 	uint32_t row = 0;
-	int64_t left = work->limit;
+	int64_t left = work->base.limit;
 
-	fixed = fixed_beyond(work->ctx, work->token, &fixed_count);
+	fixed = fixed_beyond(work->base.ctx, work->token, &fixed_count);
 	for (; left > 0 && (at < fixed_count || row < rows->count); left--) {
 		struct tag stored;
 		int order = 1;
@@ -176,12 +143,12 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	struct work *work = arg;
 
+	(void)host;
 	if (result < 0) {
-		work_fail(host, work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply(host, work->request, 200, list_json(work, rows));
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, list_json(work, rows));
 }
 
 void
@@ -190,21 +157,15 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	struct id_tags *ctx = arg;
 	struct work *work = work_new(ctx, request);
 	struct ocppd_value values[2];
-	int r;
 
-	if (work == NULL) {
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+	(void)host;
+	if (work == NULL)
 		return;
-	}
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	(void)token_fold(ocppd_request_query(request, "after"), work->token);
 
 	values[0] = ocppd_value_str(work->token);
-	values[1] = ocppd_value_int(work->limit + 1);
-	r = ctx->storage->query(ctx->storage_self, host, STATEMENT_LIST, values, 2,
-				(uint32_t)work->limit + 1, on_list, work);
-	if (r < 0)
-		work_fail(host, work, r, NULL);
+	values[1] = ocppd_value_int(work->base.limit + 1);
+	ocppd_work_query(&work->base, STATEMENT_LIST, values, 2, on_list);
 }
 
 /* ---- PUT and DELETE ---------------------------------------------------------------------------
@@ -215,23 +176,22 @@ on_written(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	   const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct id_tags *ctx = work->ctx;
+	struct id_tags *ctx = work->base.ctx;
 	struct tag_texts texts;
 	struct tag tag;
 
 	ctx->generation++;
 	if (result < 0 || count == 0 || rows[0].count == 0) {
-		work_fail(host, work, result < 0 ? result : OCPPD_EIO, err);
+		ocppd_work_fail(&work->base, result < 0 ? result : OCPPD_EIO, err);
 		return;
 	}
 	tag_from_row(rows[0].values, &texts, &tag);
 	id_tags_remember(ctx, &tag);
 	OCPPD_INFO(host, "tag.changed", OCPPD_TAG("tag", tag.presented),
 		   OCPPD_STR("status", tag_status_words[tag.status - 1]),
-		   OCPPD_STR("user", ocppd_request_user(work->request)));
+		   OCPPD_STR("user", ocppd_request_user(work->base.request)));
 	tell_changed(ctx, tag.presented);
-	ocppd_request_reply(host, work->request, 200, tag_json(&tag, false));
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, tag_json(&tag, false));
 }
 
 static void
@@ -239,24 +199,25 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	   const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
+	struct id_tags *ctx = work->base.ctx;
 	struct tag tag = { .token = work->token };
 
-	work->ctx->generation++;
+	ctx->generation++;
 	if (result < 0) {
-		work_fail(host, work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	id_tags_remember(work->ctx, &tag);
+	id_tags_remember(ctx, &tag);
 	if (count == 0 || rows[0].changes == 0) {
-		ocppd_request_problem(host, work->request, 404, "unknown-id-tag",
+		ocppd_request_problem(host, work->base.request, 404, "unknown-id-tag",
 				      "There is no such id tag");
 	} else {
 		OCPPD_INFO(host, "tag.deleted", OCPPD_TAG("tag", work->token),
-			   OCPPD_STR("user", ocppd_request_user(work->request)));
-		tell_changed(work->ctx, ocppd_request_param(work->request, "idTag"));
-		ocppd_request_reply(host, work->request, 200, NULL);
+			   OCPPD_STR("user", ocppd_request_user(work->base.request)));
+		tell_changed(ctx, ocppd_request_param(work->base.request, "idTag"));
+		ocppd_request_reply(host, work->base.request, 200, NULL);
 	}
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 /* Commits one statement for a request. */
@@ -264,7 +225,7 @@ static void
 write_one(struct ocppd_host *host, struct work *work, uint32_t statement,
 	  const struct ocppd_value *values, uint32_t count)
 {
-	struct id_tags *ctx = work->ctx;
+	struct id_tags *ctx = work->base.ctx;
 	struct ocppd_unit *unit = NULL;
 	int r = ctx->storage->unit_new(ctx->storage_self, host, &unit);
 
@@ -272,7 +233,7 @@ write_one(struct ocppd_host *host, struct work *work, uint32_t statement,
 		r = ctx->storage->unit_add(unit, host, statement, values, count, 0);
 	if (r < 0) {
 		ctx->storage->unit_free(unit);
-		work_fail(host, work, r, NULL);
+		ocppd_work_fail(&work->base, r, NULL);
 		return;
 	}
 	ctx->generation++;
@@ -294,10 +255,8 @@ change_new(struct ocppd_host *host, struct id_tags *ctx, struct ocppd_request *r
 		return NULL;
 	}
 	work = work_new(ctx, request);
-	if (work == NULL) {
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+	if (work == NULL)
 		return NULL;
-	}
 	memcpy(work->token, token, sizeof(token));
 	return work;
 }

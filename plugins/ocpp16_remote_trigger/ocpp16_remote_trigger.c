@@ -18,6 +18,12 @@ trigger_done(struct trigger *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	trigger_done(ctx);
+}
+
 static int
 add_filters(struct trigger *ctx)
 {
@@ -100,6 +106,10 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
+		on_work_done,       ctx
+	};
 	r = ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self);
 	ctx->stations = r < 0 ? NULL : ops;
 	ctx->is_stopping = false;

@@ -10,14 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
-
 struct work {
-	struct trigger *ctx;
-	struct ocppd_request *request; /* NULL: answered */
+	struct ocppd_work base;
 	int64_t id;
-	int64_t limit;
-	bool is_counted; /* stop waits for it */
 	bool is_called;  /* of a POST: its call's end was heard */
 	bool is_settled; /* and what came of it; or nothing will */
 };
@@ -25,47 +20,7 @@ struct work {
 static struct work *
 work_new(struct trigger *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	work->is_counted = true;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct trigger *ctx = work->ctx;
-	bool is_counted = work->is_counted;
-
-	free(work);
-	if (is_counted)
-		trigger_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct trigger *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    (uint32_t)work->limit + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------
@@ -78,15 +33,15 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0)
-		ocppd_request_problem(host, work->request, 404, "unknown-trigger",
+		ocppd_request_problem(host, work->base.request, 404, "unknown-trigger",
 				      "There is no such trigger");
 	else
-		ocppd_request_reply(host, work->request, 200, trigger_json(rows->values));
-	work_end(work);
+		ocppd_request_reply(host, work->base.request, 200, trigger_json(rows->values));
+	ocppd_work_end(&work->base);
 }
 
 static void
@@ -95,7 +50,7 @@ on_one_settled(void *arg)
 	struct work *work = arg;
 	const struct ocppd_value id = ocppd_value_int(work->id);
 
-	work_query(work, STATEMENT_FIND, &id, 1, on_found);
+	ocppd_work_query(&work->base, STATEMENT_FIND, &id, 1, on_found);
 }
 
 void
@@ -114,7 +69,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		return;
 	work->id = id;
 	if (store_wait(ctx, on_one_settled, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 }
 
 static void
@@ -122,51 +77,42 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), T_ID, work->limit, trigger_json };
+	const struct ocppd_page page = { sizeof(page), T_ID, work->base.limit, trigger_json };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply_page(host, work->request, rows, &page);
-	work_end(work);
+	ocppd_request_reply_page(host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 static void
 on_list_settled(void *arg)
 {
 	struct work *work = arg;
-	const char *station_id = ocppd_request_query(work->request, "stationId");
+	const char *station_id = ocppd_request_query(work->base.request, "stationId");
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 		ocppd_value_str(station_id),
-		ocppd_value_str(ocppd_request_query(work->request, "requestedMessage")),
+		ocppd_value_str(ocppd_request_query(work->base.request, "requestedMessage")),
 	};
 
-	work_query(work, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION, values, 4,
-		   on_list);
+	ocppd_work_query(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
+			 values, 4, on_list);
 }
 
 void
 routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	const char *after = ocppd_request_query(request, "after");
-	int64_t before = INT64_MAX;
-	struct work *work;
+	struct work *work = work_new(ctx, request);
 
-	if (after != NULL && ocppd_number_parse(after, &before) < 0) {
-		ocppd_request_problem(host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
+	(void)host;
+	if (work == NULL || ocppd_work_after(&work->base, &work->id) < 0)
 		return;
-	}
-	work = work_new(ctx, request);
-	if (work == NULL)
-		return;
-	work->id = before;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	if (store_wait(ctx, on_list_settled, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------
@@ -189,19 +135,19 @@ static void
 work_settle(struct work *work)
 {
 	if (work->is_called && work->is_settled)
-		work_end(work);
+		ocppd_work_end(&work->base);
 }
 
 /* A record is answered where the message arrived; all else is a problem that names it. */
 static void
 answer(struct work *work, struct json_object *row)
 {
-	struct ocppd_host *host = work->ctx->host;
-	struct ocppd_request *request = work->request;
+	struct ocppd_host *host = work->base.owner->host;
+	struct ocppd_request *request = work->base.request;
 	const char *outcome = ocppd_json_get_str(row, "outcome");
 	const char *reason = ocppd_json_get_str(row, "reason");
 
-	work->request = NULL;
+	work->base.request = NULL;
 	for (size_t i = 0; outcome != NULL && i < sizeof(undone) / sizeof(undone[0]); i++) {
 		if (strcmp(outcome, undone[i].outcome) != 0)
 			continue;
@@ -225,7 +171,7 @@ on_trigger_settled(struct trigger *ctx, struct json_object *row, void *arg)
 	(void)ctx;
 	work->is_settled = true;
 	/* Without a row while the call goes on: it was refused, and on_called says why. */
-	if (work->request != NULL && (row != NULL || work->is_called))
+	if (work->base.request != NULL && (row != NULL || work->is_called))
 		answer(work, row);
 	work_settle(work);
 }
@@ -241,13 +187,13 @@ on_called(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 
 	(void)conf;
 	work->is_called = true;
-	if (result == OCPPD_RES_REFUSED && work->request != NULL) {
+	if (result == OCPPD_RES_REFUSED && work->base.request != NULL) {
 		(void)ocppd_outcall_error(call, &code, &text, &details);
-		ocppd_request_problem(host, work->request, 422, "refused", "%s",
+		ocppd_request_problem(host, work->base.request, 422, "refused", "%s",
 				      text[0] == '\0' ? "a check refused it" : text);
-		work->request = NULL;
+		work->base.request = NULL;
 		work->is_settled = true;
-	} else if (work->is_settled && work->request != NULL) {
+	} else if (work->is_settled && work->base.request != NULL) {
 		answer(work, NULL);
 	}
 	work_settle(work);
@@ -303,10 +249,10 @@ routes_post(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	r = ocppd_call_send(host, &call, on_called, work, &err);
 	ctx->asking = NULL;
 	if (r < 0) {
-		work_fail(work, r, &err);
+		ocppd_work_fail(&work->base, r, &err);
 		return;
 	}
 	/* Its call ends when the module stops, not before; a watch is counted by its row. */
-	work->is_counted = false;
+	work->base.is_parked = true;
 	ctx->outstanding--;
 }

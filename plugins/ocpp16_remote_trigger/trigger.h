@@ -11,6 +11,7 @@
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
 #include <ocppd/service/stations.h>
+#include <ocppd/work.h>
 
 #include "arrival.h"
 
@@ -102,6 +103,7 @@ struct trigger {
 	uint64_t stored; /* of them, those that ended */
 	int slot;
 	uint32_t outstanding;
+	struct ocppd_work_owner works;
 	bool is_starting;
 	bool is_stopping;
 };

@@ -19,6 +19,12 @@ reservation_done(struct reservations *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	reservation_done(ctx);
+}
+
 void
 reservation_started(struct reservations *ctx, int result, const struct ocppd_error *err)
 {
@@ -133,6 +139,10 @@ find_services(struct reservations *ctx)
 	if (r < 0)
 		return r;
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){ sizeof(ctx->works), 0,
+						ctx->host,          ctx->storage,
+						ctx->storage_self,  &ctx->outstanding,
+						on_work_done,       ctx };
 	r = ocppd_service_get(ctx->host, "ocppd.authorization", 1, 0, &ops,
 			      &ctx->authorization_self);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
+#include <ocppd/work.h>
 
 #include "rules.h"
 
@@ -82,6 +83,7 @@ struct reservations {
 	uint64_t stored; /* of them, those that arrived or failed */
 	int slot;
 	uint32_t outstanding;
+	struct ocppd_work_owner works;
 	bool is_reserving;
 	bool is_retrying; /* one that was set aside is being stored */
 	bool is_starting;

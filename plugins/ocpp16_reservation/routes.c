@@ -10,76 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
 #define HISTORY_MAX 1000
 
 struct work {
-	struct reservations *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	struct ocppd_station *station; /* NULL: not known yet */
 	struct json_object *payload;   /* owned, until it is sent */
 	struct json_object *body;      /* owned, until it is answered */
 	int64_t id;
-	int64_t limit;
 	uint32_t status;   /* of a good end */
 	bool is_replacing; /* PUT */
 	bool is_over;      /* the read only tells why nothing was done */
-	bool is_parked;    /* stop does not wait for it */
 };
+
+static void
+work_fini(void *arg)
+{
+	struct work *work = arg;
+
+	json_object_put(work->payload);
+	json_object_put(work->body);
+}
 
 static struct work *
 work_new(struct reservations *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+	if (work == NULL)
 		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
+	work->base.fini = work_fini;
 	work->status = 200;
-	ctx->outstanding++;
 	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct reservations *ctx = work->ctx;
-	bool is_parked = work->is_parked;
-
-	json_object_put(work->payload);
-	json_object_put(work->body);
-	free(work);
-	if (!is_parked)
-		reservation_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_problem(struct work *work, uint32_t status, const char *kind, const char *text)
-{
-	ocppd_request_problem(work->ctx->host, work->request, status, kind, "%s", text);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct reservations *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    HISTORY_MAX + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
 }
 
 /* ---- One --------------------------------------------------------------------------------------
@@ -93,7 +55,7 @@ on_history(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct json_object *list;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	list = json_object_new_array();
@@ -112,9 +74,9 @@ on_history(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		json_object_array_add(list, item);
 	}
 	ocppd_json_add(work->body, "history", list);
-	ocppd_request_reply(host, work->request, work->status, work->body);
+	ocppd_request_reply(host, work->base.request, work->status, work->body);
 	work->body = NULL;
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 static void
@@ -125,14 +87,17 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 	} else if (rows->count == 0) {
-		work_problem(work, 404, "unknown-reservation", "There is no such reservation");
+		ocppd_work_problem(&work->base, 404, "unknown-reservation",
+				   "There is no such reservation");
 	} else if (rows->count > 1) {
-		work_problem(work, 409, "ambiguous-reservation",
-			     "Several stations have a reservation of that id; name the stationId");
+		ocppd_work_problem(
+			&work->base, 409, "ambiguous-reservation",
+			"Several stations have a reservation of that id; name the stationId");
 	} else if (work->is_over) {
-		work_problem(work, 409, "not-active", "The reservation does not hold any more");
+		ocppd_work_problem(&work->base, 409, "not-active",
+				   "The reservation does not hold any more");
 	} else {
 		const struct ocppd_value values[] = {
 			rows->values[R_ID],
@@ -141,7 +106,8 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		};
 
 		work->body = reservation_json(rows->values);
-		work_query(work, STATEMENT_HISTORY, values, 3, on_history);
+		work->base.limit = HISTORY_MAX;
+		ocppd_work_query(&work->base, STATEMENT_HISTORY, values, 3, on_history);
 	}
 }
 
@@ -151,20 +117,20 @@ on_settled(void *arg)
 	struct work *work = arg;
 	const char *station_id = work->station != NULL
 					 ? ocppd_station_id(work->station)
-					 : ocppd_request_query(work->request, "stationId");
+					 : ocppd_request_query(work->base.request, "stationId");
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
 		ocppd_value_str(station_id),
 	};
 
-	work_query(work, STATEMENT_FIND, values, 2, on_found);
+	ocppd_work_query(&work->base, STATEMENT_FIND, values, 2, on_found);
 }
 
 static void
 read_one(struct work *work)
 {
-	if (store_wait(work->ctx, on_settled, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	if (store_wait(work->base.ctx, on_settled, work) < 0)
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 }
 
 /* With the path's id; NULL: the request was answered. */
@@ -176,7 +142,7 @@ work_of_path(struct reservations *ctx, struct ocppd_request *request)
 	if (work == NULL ||
 	    ocppd_number_parse(ocppd_request_param(request, "reservationId"), &work->id) >= 0)
 		return work;
-	work_problem(work, 404, "unknown-reservation", "There is no such reservation");
+	ocppd_work_problem(&work->base, 404, "unknown-reservation", "There is no such reservation");
 	return NULL;
 }
 
@@ -198,57 +164,49 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), R_RECORD, work->limit, reservation_json };
+	const struct ocppd_page page = { sizeof(page), R_RECORD, work->base.limit,
+					 reservation_json };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply_page(host, work->request, rows, &page);
-	work_end(work);
+	ocppd_request_reply_page(host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 static void
 on_list_settled(void *arg)
 {
 	struct work *work = arg;
-	const char *station_id = ocppd_request_query(work->request, "stationId");
-	const char *tag = ocppd_request_query(work->request, "idTag");
-	int64_t is_active = ocppd_request_query_int(work->request, "active", -1);
+	const char *station_id = ocppd_request_query(work->base.request, "stationId");
+	const char *tag = ocppd_request_query(work->base.request, "idTag");
+	int64_t is_active = ocppd_request_query_int(work->base.request, "active", -1);
 	char folded[TAG_SIZE];
 
 	tag_fold(tag == NULL ? "" : tag, folded);
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 		ocppd_value_str(station_id),
 		ocppd_value_str(tag == NULL ? NULL : folded),
 		is_active < 0 ? ocppd_value_null() : ocppd_value_int(is_active),
 	};
 
-	work_query(work, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION, values,
-		   sizeof(values) / sizeof(values[0]), on_list);
+	ocppd_work_query(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
+			 values, sizeof(values) / sizeof(values[0]), on_list);
 }
 
 void
 routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	const char *after = ocppd_request_query(request, "after");
-	int64_t before = INT64_MAX;
-	struct work *work;
+	struct work *work = work_new(ctx, request);
 
-	if (after != NULL && ocppd_number_parse(after, &before) < 0) {
-		ocppd_request_problem(host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
+	(void)host;
+	if (work == NULL || ocppd_work_after(&work->base, &work->id) < 0)
 		return;
-	}
-	work = work_new(ctx, request);
-	if (work == NULL)
-		return;
-	work->id = before;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	if (store_wait(ctx, on_list_settled, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------
@@ -258,20 +216,24 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 static void
 park(struct work *work)
 {
-	work->is_parked = true;
-	work->ctx->outstanding--;
+	struct reservations *ctx = work->base.ctx;
+
+	work->base.is_parked = true;
+	ctx->outstanding--;
 }
 
 /* False: the module has stopped, and the request was answered. */
 static bool
 unpark(struct work *work, uint32_t result)
 {
-	work->is_parked = result == OCPPD_RES_CANCELLED && work->ctx->is_stopping;
-	if (work->is_parked) {
-		work_problem(work, 503, "shutting-down", "the module is stopping");
+	struct reservations *ctx = work->base.ctx;
+
+	work->base.is_parked = result == OCPPD_RES_CANCELLED && ctx->is_stopping;
+	if (work->base.is_parked) {
+		ocppd_work_problem(&work->base, 503, "shutting-down", "the module is stopping");
 		return false;
 	}
-	work->ctx->outstanding++;
+	ctx->outstanding++;
 	return true;
 }
 
@@ -285,24 +247,26 @@ answer_undone(struct work *work, const struct ocppd_outcall *call, uint32_t resu
 	(void)ocppd_outcall_error(call, &code, &text, &details);
 	switch (result) {
 	case OCPPD_RES_ERROR:
-		ocppd_request_problem(work->ctx->host, work->request, 502, "station-error",
-				      "the station answered %.60s%s%.200s", code,
+		ocppd_request_problem(work->base.owner->host, work->base.request, 502,
+				      "station-error", "the station answered %.60s%s%.200s", code,
 				      text[0] == '\0' ? "" : ": ", text);
-		work_end(work);
+		ocppd_work_end(&work->base);
 		break;
 	case OCPPD_RES_REFUSED:
-		work_problem(work, 422, "refused", text[0] == '\0' ? "a check refused it" : text);
+		ocppd_work_problem(&work->base, 422, "refused",
+				   text[0] == '\0' ? "a check refused it" : text);
 		break;
 	case OCPPD_RES_TIMEOUT:
-		work_problem(work, 504, "timeout",
-			     "the station did not answer in time; it may still carry it out");
+		ocppd_work_problem(&work->base, 504, "timeout",
+				   "the station did not answer in time; it may still carry it out");
 		break;
 	case OCPPD_RES_GONE:
-		work_problem(work, 409, "connection-ended",
-			     "the station's connection ended before it answered");
+		ocppd_work_problem(&work->base, 409, "connection-ended",
+				   "the station's connection ended before it answered");
 		break;
 	default:
-		work_problem(work, 503, "shutting-down", "the daemon or the module is stopping");
+		ocppd_work_problem(&work->base, 503, "shutting-down",
+				   "the daemon or the module is stopping");
 		break;
 	}
 }
@@ -321,10 +285,10 @@ on_reserved(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result
 		return;
 	}
 	if (status == NULL || strcmp(status, STATUS_ACCEPTED) != 0) {
-		ocppd_request_problem(host, work->request, 409, "station-refused",
+		ocppd_request_problem(host, work->base.request, 409, "station-refused",
 				      "the station answered %.40s",
 				      status == NULL ? "nothing" : status);
-		work_end(work);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	work->id = ocppd_json_get_int(ocppd_outcall_request(call), "reservationId", 0);
@@ -350,14 +314,14 @@ on_cancelled(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t resul
 static void
 send_call(struct work *work, const char *action, ocppd_result_fn *fn)
 {
-	struct reservations *ctx = work->ctx;
+	struct reservations *ctx = work->base.ctx;
 	const struct ocppd_call_request call = {
 		.struct_size = sizeof(call),
 		.flags = OCPPD_CALL_STRICT,
 		.station = work->station,
 		.action = action,
 		.payload = work->payload,
-		.requester = ocppd_request_user(work->request),
+		.requester = ocppd_request_user(work->base.request),
 	};
 	struct ocppd_error err = { 0 };
 	struct live *live = NULL;
@@ -372,7 +336,7 @@ send_call(struct work *work, const char *action, ocppd_result_fn *fn)
 	if (live != NULL)
 		live->is_changing = false; /* its prepare has looked */
 	if (r < 0)
-		work_fail(work, r, &err);
+		ocppd_work_fail(&work->base, r, &err);
 	else
 		park(work);
 }
@@ -394,7 +358,7 @@ on_parent(struct ocppd_host *host, int result, const struct ocppd_authorization 
 static void
 reserve(struct work *work, const char *token)
 {
-	struct reservations *ctx = work->ctx;
+	struct reservations *ctx = work->base.ctx;
 	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
 	const struct ocppd_auth_query query = {
 		sizeof(query),
@@ -429,7 +393,7 @@ add_expiry(struct work *work, int64_t time_us)
 static bool
 find_station(struct work *work, const char *station_id)
 {
-	struct reservations *ctx = work->ctx;
+	struct reservations *ctx = work->base.ctx;
 
 	work->station = ocppd_station_find(ctx->host, station_id);
 	if (work->station != NULL && ocppd_station_is_connected(work->station))
@@ -437,9 +401,10 @@ find_station(struct work *work, const char *station_id)
 	if (work->station == NULL &&
 	    (ctx->stations == NULL ||
 	     ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0))
-		work_problem(work, 404, "unknown-station", "There is no such station");
+		ocppd_work_problem(&work->base, 404, "unknown-station", "There is no such station");
 	else
-		work_problem(work, 409, "not-connected", "The station is not connected");
+		ocppd_work_problem(&work->base, 409, "not-connected",
+				   "The station is not connected");
 	return false;
 }
 
@@ -474,12 +439,13 @@ find_live(struct work *work)
 {
 	bool is_ambiguous;
 	struct live *live =
-		live_find_any(work->ctx, ocppd_request_query(work->request, "stationId"), work->id,
-			      &is_ambiguous);
+		live_find_any(work->base.ctx, ocppd_request_query(work->base.request, "stationId"),
+			      work->id, &is_ambiguous);
 
 	if (is_ambiguous) {
-		work_problem(work, 409, "ambiguous-reservation",
-			     "Several stations have a reservation of that id; name the stationId");
+		ocppd_work_problem(
+			&work->base, 409, "ambiguous-reservation",
+			"Several stations have a reservation of that id; name the stationId");
 		return NULL;
 	}
 	if (live == NULL) {

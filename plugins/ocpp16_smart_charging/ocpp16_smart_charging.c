@@ -20,6 +20,12 @@ smart_done(struct smart *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	smart_done(ctx);
+}
+
 static int
 init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
 {
@@ -102,6 +108,10 @@ find_services(struct smart *ctx)
 	if (r < 0)
 		return r;
 	ctx->storage = storage;
+	ctx->works = (struct ocppd_work_owner){ sizeof(ctx->works), 0,
+						ctx->host,          ctx->storage,
+						ctx->storage_self,  &ctx->outstanding,
+						on_work_done,       ctx };
 	ctx->stations = stations;
 	ctx->transactions = transactions;
 	return 0;

@@ -10,6 +10,7 @@
 #include <ocppd/service/smart_charging.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
+#include <ocppd/work.h>
 
 #include "adapt.h"
 #include "profile.h"
@@ -71,6 +72,7 @@ struct smart {
 	struct ocppd_timer *retry_timer;
 	int64_t counts[3];    /* installed, by purpose */
 	uint32_t outstanding; /* callbacks that will come: stop waits for them */
+	struct ocppd_work_owner works;
 	bool is_starting;
 	bool is_stopping;
 	int slot;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
-
 enum column {
 	COL_NAME,
 	COL_PROFILE,
@@ -21,72 +19,14 @@ enum column {
 };
 
 struct work {
-	struct smart *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	struct ocppd_station *station; /* installing */
-	int64_t limit;                 /* listing */
 };
 
 static struct work *
 work_new(struct smart *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct smart *ctx = work->ctx;
-
-	free(work);
-	smart_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, enum statement statement, const struct ocppd_value *values,
-	   uint32_t count, ocppd_rows_fn *fn)
-{
-	struct smart *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    work->limit == 0 ? 1 : (uint32_t)work->limit + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
-}
-
-static void
-work_write(struct work *work, enum statement statement, const struct ocppd_value *values,
-	   uint32_t count, ocppd_unit_fn *fn)
-{
-	struct smart *ctx = work->ctx;
-	struct ocppd_unit *unit = NULL;
-	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
-
-	if (r >= 0)
-		r = ctx->storage->unit_add(unit, ctx->host, statement, values, count,
-					   OCPPD_UNIT_EXPECT_ROW);
-	if (r < 0) {
-		ctx->storage->unit_free(unit);
-		work_fail(work, r, NULL);
-		return;
-	}
-	ctx->storage->unit_commit(unit, fn, work);
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 static void
@@ -128,14 +68,14 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0)
-		say_unknown(host, work->request);
+		say_unknown(host, work->base.request);
 	else
-		ocppd_request_reply(host, work->request, 200, template_json(rows->values));
-	work_end(work);
+		ocppd_request_reply(host, work->base.request, 200, template_json(rows->values));
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -146,7 +86,7 @@ templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 
 	(void)host;
 	if (work != NULL)
-		work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+		ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
 }
 
 static void
@@ -154,14 +94,14 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), COL_NAME, work->limit, template_json };
+	const struct ocppd_page page = { sizeof(page), COL_NAME, work->base.limit, template_json };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply_page(host, work->request, rows, &page);
-	work_end(work);
+	ocppd_request_reply_page(host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -173,14 +113,13 @@ templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx
 	(void)host;
 	if (work == NULL)
 		return;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 
 	const struct ocppd_value values[] = {
 		ocppd_value_str(after == NULL ? "" : after),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 	};
 
-	work_query(work, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
@@ -230,16 +169,17 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
        const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(work->request, "name"));
+	const struct ocppd_value name =
+		ocppd_value_str(ocppd_request_param(work->base.request, "name"));
 
 	(void)host;
 	(void)rows;
 	(void)count;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
 }
 
 void
@@ -278,8 +218,8 @@ templates_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 		ocppd_value_str(ocppd_request_user(request)),
 	};
 
-	work_write(work, STATEMENT_TEMPLATE_PUT, values, sizeof(values) / sizeof(values[0]),
-		   on_put);
+	ocppd_work_write(&work->base, STATEMENT_TEMPLATE_PUT, values,
+			 sizeof(values) / sizeof(values[0]), on_put);
 }
 
 static void
@@ -291,16 +231,15 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	(void)rows;
 	(void)count;
 	if (result == OCPPD_ECONFLICT) {
-		say_unknown(host, work->request);
-		work_end(work);
+		say_unknown(host, work->base.request);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply(host, work->request, 200, NULL);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, NULL);
 }
 
 void
@@ -311,7 +250,7 @@ templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *c
 
 	(void)host;
 	if (work != NULL)
-		work_write(work, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+		ocppd_work_write(&work->base, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
 }
 
 /* ---- Installing -------------------------------------------------------------------------------
@@ -342,7 +281,7 @@ reply_error(struct work *work, const struct ocppd_outcall *call)
 	ocppd_json_add_str(error, "code", code);
 	ocppd_json_add_str(error, "description", description);
 	ocppd_json_add(body, "error", error);
-	ocppd_request_reply(work->ctx->host, work->request, 502, body);
+	ocppd_request_reply(work->base.owner->host, work->base.request, 502, body);
 }
 
 /* A profile that is never looked at while another is active: quirk H02 hides there. */
@@ -352,10 +291,10 @@ add_outranking(struct work *work, const struct ocppd_outcall *call, struct json_
 	struct json_object *req = ocppd_outcall_request(call);
 	struct json_object *profile = ocppd_json_get(req, "csChargingProfiles");
 	const struct installed *own = installed_find(
-		work->ctx, work->station, ocppd_json_get_int(profile, "chargingProfileId", 0));
+		work->base.ctx, work->station, ocppd_json_get_int(profile, "chargingProfileId", 0));
 	struct json_object *list = NULL;
 
-	for (struct installed *item = smart_slot(work->ctx, work->station)->first;
+	for (struct installed *item = smart_slot(work->base.ctx, work->station)->first;
 	     own != NULL && item != NULL; item = item->next) {
 		if (item->profile->purpose != own->profile->purpose ||
 		    item->profile->connector != own->profile->connector ||
@@ -378,9 +317,9 @@ reply_confirmed(struct work *work, const struct delivery_end *end)
 		ocppd_json_get(ocppd_outcall_request(call), "csChargingProfiles");
 
 	if (status != NULL && strcmp(status, "Accepted") == 0) {
-		installed_name(work->ctx, ocppd_outcall_station(call),
+		installed_name(work->base.ctx, ocppd_outcall_station(call),
 			       ocppd_json_get_int(profile, "chargingProfileId", 0),
-			       ocppd_request_param(work->request, "name"));
+			       ocppd_request_param(work->base.request, "name"));
 		add_outranking(work, call, body);
 	}
 	ocppd_json_add_str(body, "status", status);
@@ -389,7 +328,7 @@ reply_confirmed(struct work *work, const struct delivery_end *end)
 	if (end->calls > 1)
 		ocppd_json_add_int(body, "attempts", end->calls);
 	(void)ocppd_outcall_add_warnings(call, body);
-	ocppd_request_reply(work->ctx->host, work->request, 200, body);
+	ocppd_request_reply(work->base.owner->host, work->base.request, 200, body);
 }
 
 static void
@@ -408,19 +347,19 @@ on_installed(struct ocppd_host *host, const struct delivery_end *end, void *arg)
 		reply_error(work, call);
 		break;
 	case OCPPD_RES_TIMEOUT:
-		ocppd_request_reply(host, work->request, 504, outcome_json(call, "timeout"));
+		ocppd_request_reply(host, work->base.request, 504, outcome_json(call, "timeout"));
 		break;
 	case OCPPD_RES_REFUSED:
 		(void)ocppd_outcall_error(call, &code, &reason, NULL);
-		ocppd_request_problem(host, work->request, 422, "refused", "%s", reason);
+		ocppd_request_problem(host, work->base.request, 422, "refused", "%s", reason);
 		break;
 	default:
-		ocppd_request_problem(host, work->request, 409, "not-connected",
+		ocppd_request_problem(host, work->base.request, 409, "not-connected",
 				      "the connection of station %.60s ended",
 				      ocppd_station_id(ocppd_outcall_station(call)));
 		break;
 	}
-	work_end(work);
+	ocppd_work_end(&work->base);
 }
 
 /* What a template leaves open: the body's word, and a start for an Absolute one. */
@@ -428,7 +367,7 @@ static int
 complete(struct work *work, struct json_object *profile)
 {
 	static const char *const members[] = { "chargingProfileId", "transactionId", "stackLevel" };
-	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *body = ocppd_request_body(work->base.request);
 	struct json_object *schedule = ocppd_json_get(profile, "chargingSchedule");
 	const char *kind = ocppd_json_get_str(profile, "chargingProfileKind");
 	int r = 0;
@@ -442,18 +381,18 @@ complete(struct work *work, struct json_object *profile)
 	if (kind != NULL && strcmp(kind, "Absolute") == 0 &&
 	    ocppd_json_get(schedule, "startSchedule") == NULL)
 		r |= smart_add_time(work->station, schedule, "startSchedule",
-				    ocppd_now_us(work->ctx->host));
+				    ocppd_now_us(work->base.owner->host));
 	return r;
 }
 
 static int
 install(struct work *work, struct json_object *profile, struct ocppd_error *err)
 {
-	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct delivery_request wanted = {
 		work->station,
 		ocppd_json_get_int(body, "connectorId", 0),
-		ocppd_request_user(work->request),
+		ocppd_request_user(work->base.request),
 		OCPPD_CALL_STRICT,
 		ocppd_json_get_bool(body, "asGiven", 0) != 0,
 	};
@@ -463,7 +402,7 @@ install(struct work *work, struct json_object *profile, struct ocppd_error *err)
 		(void)json_object_put(profile);
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	}
-	return deliver(work->ctx, &wanted, profile, on_installed, work, err);
+	return deliver(work->base.ctx, &wanted, profile, on_installed, work, err);
 }
 
 static void
@@ -474,17 +413,17 @@ on_install_read(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 	struct ocppd_error why = { 0 };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		say_unknown(host, work->request);
-		work_end(work);
+		say_unknown(host, work->base.request);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	result = install(work, profile_json(rows->values), &why);
 	if (result < 0)
-		work_fail(work, result, &why);
+		ocppd_work_fail(&work->base, result, &why);
 }
 
 void
@@ -503,5 +442,5 @@ templates_install(struct ocppd_host *host, struct ocppd_request *request, void *
 	if (work == NULL)
 		return;
 	work->station = station;
-	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_install_read);
+	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_install_read);
 }

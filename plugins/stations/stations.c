@@ -22,6 +22,12 @@ stations_done(struct stations *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	stations_done(ctx);
+}
+
 struct station_slot *
 stations_slot(struct stations *ctx, struct ocppd_station *station)
 {
@@ -370,6 +376,10 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
+		on_work_done,       ctx
+	};
 	ctx->is_stopping = false;
 	r = listen_to(ctx);
 	if (r < 0)

@@ -13,6 +13,7 @@
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
 #include <ocppd/service/stations.h>
+#include <ocppd/work.h>
 
 #include "skew.h"
 #include "verifiers.h"
@@ -174,6 +175,7 @@ struct stations {
 	int slot;
 	uint32_t changes; /* of records, by operators */
 	uint32_t outstanding;
+	struct ocppd_work_owner works;
 	bool is_starting;
 	bool is_stopping;
 };

@@ -12,56 +12,14 @@
 #include <string.h>
 #include <strings.h>
 
-#define LIST_DEFAULT 100
-
 struct work {
-	struct stations *ctx;
-	struct ocppd_request *request;
-	int64_t limit; /* listing */
+	struct ocppd_work base;
 };
 
 static struct work *
 work_new(struct stations *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct stations *ctx = work->ctx;
-
-	free(work);
-	stations_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct stations *ctx = work->ctx;
-	uint32_t rows = statement == STATEMENT_KEYS ? KEYS_MAX : (uint32_t)work->limit + 1;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count, rows,
-				    fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 static void
@@ -186,23 +144,24 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0)
-		say_unknown(host, work->request);
+		say_unknown(host, work->base.request);
 	else
-		ocppd_request_reply(host, work->request, 200, template_json(rows->values, true));
-	work_end(work);
+		ocppd_request_reply(host, work->base.request, 200,
+				    template_json(rows->values, true));
+	ocppd_work_end(&work->base);
 }
 
 static void
 read_one(struct work *work)
 {
 	const struct ocppd_value name =
-		ocppd_value_str(ocppd_request_param(work->request, "template"));
+		ocppd_value_str(ocppd_request_param(work->base.request, "template"));
 
-	work_query(work, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
 }
 
 void
@@ -226,14 +185,14 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), TEMPLATE_NAME, work->limit, list_item };
+	const struct ocppd_page page = { sizeof(page), TEMPLATE_NAME, work->base.limit, list_item };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply_page(host, work->request, rows, &page);
-	work_end(work);
+	ocppd_request_reply_page(host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -245,38 +204,17 @@ templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx
 	(void)host;
 	if (work == NULL)
 		return;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 
 	const struct ocppd_value values[] = {
 		ocppd_value_str(after == NULL ? "" : after),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 	};
 
-	work_query(work, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
  */
-
-/* The unit expects a row: none came where a change was not possible. */
-static void
-work_write(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_unit_fn *fn)
-{
-	struct stations *ctx = work->ctx;
-	struct ocppd_unit *unit = NULL;
-	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
-
-	if (r >= 0)
-		r = ctx->storage->unit_add(unit, ctx->host, statement, values, count,
-					   OCPPD_UNIT_EXPECT_ROW);
-	if (r < 0) {
-		ctx->storage->unit_free(unit);
-		work_fail(work, r, NULL);
-		return;
-	}
-	ctx->storage->unit_commit(unit, fn, work);
-}
 
 static void
 on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
@@ -287,12 +225,12 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 	(void)rows;
 	(void)count;
 	if (result == OCPPD_ECONFLICT) {
-		ocppd_request_problem(host, work->request, 409, "too-many-templates",
+		ocppd_request_problem(host, work->base.request, 409, "too-many-templates",
 				      "There are %d configuration templates already",
 				      TEMPLATES_MAX);
-		work_end(work);
+		ocppd_work_end(&work->base);
 	} else if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 	} else {
 		read_one(work);
 	}
@@ -301,7 +239,7 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 static void
 store(struct work *work, struct json_object *texts)
 {
-	struct ocppd_request *request = work->request;
+	struct ocppd_request *request = work->base.request;
 	struct json_object *body = ocppd_request_body(request);
 	size_t len = 0;
 	const char *text = json_object_to_json_string_length(texts, JSON_C_TO_STRING_PLAIN, &len);
@@ -309,13 +247,13 @@ store(struct work *work, struct json_object *texts)
 		ocppd_value_str(ocppd_request_param(request, "template")),
 		ocppd_value_str(ocppd_json_get_str(body, "description")),
 		ocppd_value_text(text, len),
-		ocppd_value_int(ocppd_now_us(work->ctx->host)),
+		ocppd_value_int(ocppd_now_us(work->base.owner->host)),
 		ocppd_value_str(ocppd_request_user(request)),
 		ocppd_value_int(TEMPLATES_MAX),
 	};
 
-	work_write(work, STATEMENT_TEMPLATE_PUT, values, sizeof(values) / sizeof(values[0]),
-		   on_put);
+	ocppd_work_write(&work->base, STATEMENT_TEMPLATE_PUT, values,
+			 sizeof(values) / sizeof(values[0]), on_put);
 }
 
 static bool
@@ -366,16 +304,15 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	(void)rows;
 	(void)count;
 	if (result == OCPPD_ECONFLICT) {
-		say_unknown(host, work->request);
-		work_end(work);
+		say_unknown(host, work->base.request);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_request_reply(host, work->request, 200, NULL);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, NULL);
 }
 
 void
@@ -386,7 +323,7 @@ templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *c
 
 	(void)host;
 	if (work != NULL)
-		work_write(work, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+		ocppd_work_write(&work->base, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
 }
 
 /* ---- From a station's keys --------------------------------------------------------------------
@@ -427,12 +364,12 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *body = ocppd_request_body(work->base.request);
 	struct json_object *texts;
 	int r = result;
 
 	if (r < 0) {
-		work_fail(work, r, err);
+		ocppd_work_fail(&work->base, r, err);
 		return;
 	}
 	texts = json_object_new_object();
@@ -441,19 +378,19 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		r = take_key(texts, ocppd_json_get(body, "keys"),
 			     rows->values + (size_t)i * rows->columns);
 	if (r < 0) {
-		work_fail(work, r, NULL);
+		ocppd_work_fail(&work->base, r, NULL);
 	} else if (json_object_object_length(texts) == 0) {
 		ocppd_request_problem(
-			host, work->request, 409, "no-keys",
+			host, work->base.request, 409, "no-keys",
 			"no such keys of that station were read yet, or none that can "
 			"be changed; GetConfiguration reads them");
-		work_end(work);
+		ocppd_work_end(&work->base);
 	} else if (json_object_object_length(texts) > TEMPLATE_KEYS_MAX) {
-		ocppd_request_problem(host, work->request, 409, "no-keys",
+		ocppd_request_problem(host, work->base.request, 409, "no-keys",
 				      "of that station %d keys were read that can be changed; a "
 				      "template has 1 to %d",
 				      json_object_object_length(texts), TEMPLATE_KEYS_MAX);
-		work_end(work);
+		ocppd_work_end(&work->base);
 	} else {
 		store(work, texts);
 	}
@@ -464,11 +401,12 @@ static void
 read_keys(struct stations *ctx, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body = ocppd_request_body(work->request);
+	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct ocppd_value id = ocppd_value_str(ocppd_json_get_str(body, "stationId"));
 
 	(void)ctx;
-	work_query(work, STATEMENT_KEYS, &id, 1, on_keys);
+	work->base.limit = KEYS_MAX - 1;
+	ocppd_work_query(&work->base, STATEMENT_KEYS, &id, 1, on_keys);
 }
 
 void
@@ -488,5 +426,5 @@ templates_import(struct ocppd_host *host, struct ocppd_request *request, void *a
 	}
 	work = work_new(ctx, request);
 	if (work != NULL && keys_await(ctx, station, read_keys, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
 }

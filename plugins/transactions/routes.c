@@ -10,57 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
-
 struct work {
-	struct transactions *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	int64_t id;
-	int64_t limit;
 	bool is_first_page;
 };
 
 static struct work *
 work_new(struct transactions *ctx, struct ocppd_request *request)
 {
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	ctx->outstanding++;
-	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct transactions *ctx = work->ctx;
-
-	free(work);
-	tx_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct transactions *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    work->limit == 0 ? 1 : (uint32_t)work->limit + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
+	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
 }
 
 static void
@@ -122,14 +81,14 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0)
-		say_unknown(host, work->request);
+		say_unknown(host, work->base.request);
 	else
-		ocppd_request_reply(host, work->request, 200, shown_json(rows, 0));
-	work_end(work);
+		ocppd_request_reply(host, work->base.request, 200, shown_json(rows, 0));
+	ocppd_work_end(&work->base);
 }
 
 void
@@ -145,7 +104,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (work == NULL)
 		return;
 	value = ocppd_value_int(id);
-	work_query(work, STATEMENT_SHOW, &value, 1, on_read);
+	ocppd_work_query(&work->base, STATEMENT_SHOW, &value, 1, on_read);
 }
 
 /* ---- Many -------------------------------------------------------------------------------------
@@ -160,25 +119,25 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct json_object *items;
 	char next[48];
 
+	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	body = json_object_new_object();
 	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++)
+	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++)
 		json_object_array_add(items, shown_json(rows, i));
 	ocppd_json_add(body, "items", items);
-	if (rows->count > work->limit) {
+	if (rows->count > work->base.limit) {
 		const struct ocppd_value *last =
-			rows->values + (size_t)(work->limit - 1) * rows->columns;
+			rows->values + (size_t)(work->base.limit - 1) * rows->columns;
 
 		snprintf(next, sizeof(next), "%lld.%lld", (long long)last[TX_START_US].number,
 			 (long long)last[TX_ID].number);
 		ocppd_json_add_str(body, "next", next);
 	}
-	ocppd_request_reply(host, work->request, 200, body);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, body);
 }
 
 void
@@ -257,9 +216,8 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	work = work_new(ctx, request);
 	if (work == NULL)
 		return;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	statement = list_values(&filter, work->limit + 1, values);
-	work_query(work, statement, values, 8, on_list);
+	statement = list_values(&filter, work->base.limit + 1, values);
+	ocppd_work_query(&work->base, statement, values, 8, on_list);
 }
 
 /* ---- Readings -----------------------------------------------------------------------------------
@@ -277,7 +235,7 @@ on_readings(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	char next[48];
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0 && work->is_first_page) {
@@ -285,31 +243,30 @@ on_readings(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 		/* Without readings, or not there at all? */
 		work->is_first_page = false;
-		work->limit = 0;
-		work_query(work, STATEMENT_FIND, &id, 1, on_readings);
+		work->base.limit = 0;
+		ocppd_work_query(&work->base, STATEMENT_FIND, &id, 1, on_readings);
 		return;
 	}
-	if (rows->count == 0 && work->limit == 0) {
-		say_unknown(host, work->request);
-		work_end(work);
+	if (rows->count == 0 && work->base.limit == 0) {
+		say_unknown(host, work->base.request);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	body = json_object_new_object();
 	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++) {
+	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++) {
 		row = rows->values + (size_t)i * rows->columns;
 		if (tx_stored_json(&moment, row, items) < 0)
 			OCPPD_WARN(host, "reading.unreadable", OCPPD_INT("transaction", work->id),
 				   OCPPD_INT("time_us", row[0].number));
 	}
 	ocppd_json_add(body, "items", items);
-	if (row != NULL && rows->count > work->limit) {
+	if (row != NULL && rows->count > work->base.limit) {
 		snprintf(next, sizeof(next), "%lld.%lld", (long long)row[0].number,
 			 (long long)row[1].number);
 		ocppd_json_add_str(body, "next", next);
 	}
-	ocppd_request_reply(host, work->request, 200, body);
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, body);
 }
 
 void
@@ -332,17 +289,16 @@ routes_readings(struct ocppd_host *host, struct ocppd_request *request, void *ct
 		return;
 	work->id = id;
 	work->is_first_page = after == NULL;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 
 	const struct ocppd_value values[] = {
 		ocppd_value_int(id),
 		ocppd_value_int(time_us),
 		ocppd_value_int(digest),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 	};
 
-	work_query(work, STATEMENT_READINGS, values, sizeof(values) / sizeof(values[0]),
-		   on_readings);
+	ocppd_work_query(&work->base, STATEMENT_READINGS, values,
+			 sizeof(values) / sizeof(values[0]), on_readings);
 }
 
 /* ---- Administrative close -----------------------------------------------------------------------
@@ -353,17 +309,16 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	  const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct transactions *ctx = work->ctx;
+	struct transactions *ctx = work->base.ctx;
 	struct active *active;
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (count == 0 || rows[0].count == 0) {
-		ocppd_request_problem(host, work->request, 409, "not-active",
-				      "The transaction has stopped already");
-		work_end(work);
+		ocppd_work_problem(&work->base, 409, "not-active",
+				   "The transaction has stopped already");
 		return;
 	}
 	active = tx_active_of_row(ctx, rows[0].values);
@@ -373,12 +328,11 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		active_remove(&ctx->active, tx_slot(ctx, active->station), active);
 	}
 	OCPPD_INFO(host, "transaction.closed", OCPPD_INT("transaction", work->id),
-		   OCPPD_STR("user", ocppd_request_user(work->request)));
+		   OCPPD_STR("user", ocppd_request_user(work->base.request)));
 	if (ocppd_event_wanted(host, OCPPD_EVENT_TRANSACTION_STOPPED))
 		(void)ocppd_event_publish(host, OCPPD_EVENT_TRANSACTION_STOPPED, NULL,
 					  tx_json(rows[0].values));
-	ocppd_request_reply(host, work->request, 200, tx_json(rows[0].values));
-	work_end(work);
+	ocppd_work_reply(&work->base, 200, tx_json(rows[0].values));
 }
 
 static struct ocppd_value
@@ -391,8 +345,8 @@ if_positive(int64_t number)
 static int
 commit_close(struct work *work, const struct gathered *found)
 {
-	struct transactions *ctx = work->ctx;
-	struct json_object *body = ocppd_request_body(work->request);
+	struct transactions *ctx = work->base.ctx;
+	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct ocppd_value *row = found->row;
 	const struct track *track = energy_register(&found->energy);
 	int64_t now_us = ocppd_now_us(ctx->host);
@@ -444,14 +398,14 @@ on_close_read(struct transactions *ctx, int result, const struct gathered *found
 	struct work *work = arg;
 
 	if (result >= 0 && found->row == NULL) {
-		say_unknown(ctx->host, work->request);
-		work_end(work);
+		say_unknown(ctx->host, work->base.request);
+		ocppd_work_end(&work->base);
 		return;
 	}
 	if (result >= 0)
 		result = commit_close(work, found);
 	if (result < 0)
-		work_fail(work, result, NULL);
+		ocppd_work_fail(&work->base, result, NULL);
 }
 
 void
@@ -467,7 +421,7 @@ routes_stop(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (work == NULL)
 		return;
 	work->id = id;
-	r = tx_gather(work->ctx, id, on_close_read, work);
+	r = tx_gather(work->base.ctx, id, on_close_read, work);
 	if (r < 0)
-		work_fail(work, r, NULL);
+		ocppd_work_fail(&work->base, r, NULL);
 }

@@ -29,6 +29,12 @@ tx_done(struct transactions *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	tx_done(ctx);
+}
+
 int
 tx_unit(struct transactions *ctx, struct ocppd_unit *given, struct ocppd_unit **ret_unit)
 {
@@ -458,6 +464,10 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
+		on_work_done,       ctx
+	};
 	ctx->stations = NULL;
 	if (ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self) >= 0)
 		ctx->stations = ops;

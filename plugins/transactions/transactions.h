@@ -13,6 +13,7 @@
 #include <ocppd/rows.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
+#include <ocppd/work.h>
 
 #include "energy.h"
 #include "values.h"
@@ -181,6 +182,7 @@ struct transactions {
 	bool is_stopping;
 	int slot;
 	uint32_t outstanding;
+	struct ocppd_work_owner works;
 };
 
 #define TX_ID_MAX 2147483647

@@ -36,6 +36,7 @@
 #include <ocppd/station.h>
 #include <ocppd/thread.h>
 #include <ocppd/time.h>
+#include <ocppd/work.h>
 
 #if UINTPTR_MAX == UINT64_MAX
 
@@ -255,6 +256,25 @@ AT(ocppd_page, cursor, 4);
 AT(ocppd_page, limit, 8);
 AT(ocppd_page, row_json, 16);
 LEAST(ocppd_page, 24);
+
+AT(ocppd_work_owner, struct_size, 0);
+AT(ocppd_work_owner, reserved, 4);
+AT(ocppd_work_owner, host, 8);
+AT(ocppd_work_owner, storage, 16);
+AT(ocppd_work_owner, storage_self, 24);
+AT(ocppd_work_owner, outstanding, 32);
+AT(ocppd_work_owner, done, 40);
+AT(ocppd_work_owner, ctx, 48);
+LEAST(ocppd_work_owner, 56);
+
+AT(ocppd_work, owner, 0);
+AT(ocppd_work, ctx, 8);
+AT(ocppd_work, request, 16);
+AT(ocppd_work, fini, 24);
+AT(ocppd_work, limit, 32);
+AT(ocppd_work, is_parked, 40);
+AT(ocppd_work, reserved, 44);
+LEAST(ocppd_work, 48);
 
 AT(ocppd_storage_ops, struct_size, 0);
 AT(ocppd_storage_ops, reserved, 4);
@@ -743,6 +763,7 @@ _Static_assert(sizeof(struct ocppd_strings) == 16, "grown");
 _Static_assert(sizeof(struct ocppd_sections) == 16, "grown");
 _Static_assert(sizeof(struct ocppd_value) == 40, "grown");
 _Static_assert(sizeof(struct ocppd_rows) == 32, "grown");
+_Static_assert(sizeof(struct ocppd_work) == 48, "grown");
 
 struct rows_of_any {
 	OCPPD_ROWS(ocppd_field) rows;

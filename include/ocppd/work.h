@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the ocppd authors */
+#ifndef OCPPD_WORK_H
+#define OCPPD_WORK_H
+
+/*
+ * A request of the operator API that is answered from storage. A handler makes one, asks storage
+ * with it, and every way ends in one of ocppd_work_end, _reply, _problem and _fail, which free it;
+ * until then it counts among the callbacks that the module's stop waits for.
+ *
+ * Core thread.
+ */
+#include <ocppd/abi.h>
+#include <ocppd/error.h>
+#include <ocppd/service/storage.h>
+
+OCPPD_BEGIN_DECLS
+
+struct json_object;
+struct ocppd_host;
+struct ocppd_request;
+
+/* What the requests of a module share; in its context, filled in when it has found storage. */
+struct ocppd_work_owner {
+	uint32_t struct_size;
+	uint32_t reserved;
+	struct ocppd_host *host;
+	const struct ocppd_storage_ops *storage;
+	void *storage_self;
+	uint32_t *outstanding;   /* callbacks that will come: raised for each request … */
+	void (*done)(void *ctx); /* … and lowered by this, which says ocppd_stopped if it is time */
+	void *ctx;
+};
+
+/* The first member of what a module keeps of a request. */
+struct ocppd_work {
+	const struct ocppd_work_owner *owner;
+	void *ctx;                     /* the owner's */
+	struct ocppd_request *request; /* to be answered */
+	void (*fini)(void *work);      /* frees what the other members own; may be NULL */
+	int64_t limit;                 /* the query's `limit`, 100 without */
+	uint32_t is_parked;            /* 1: not counted, `done` is not called in the end */
+	uint32_t reserved;
+};
+
+/*
+ * A zeroed struct of `size` bytes that begins with a struct ocppd_work. Returns NULL after having
+ * answered: out of memory.
+ */
+OCPPD_API void *ocppd_work_new(const struct ocppd_work_owner *owner, struct ocppd_request *request,
+			       size_t size);
+/* Frees it; the request was answered, or others will. */
+OCPPD_API void ocppd_work_end(struct ocppd_work *work);
+/* Answer like ocppd_request_reply, _problem and _fail, and free it. */
+OCPPD_API void ocppd_work_reply(struct ocppd_work *work, uint32_t status, struct json_object *body);
+OCPPD_API void ocppd_work_problem(struct ocppd_work *work, uint32_t status, const char *kind,
+				  const char *text);
+OCPPD_API void ocppd_work_fail(struct ocppd_work *work, int result, const struct ocppd_error *err);
+
+/*
+ * The cursor of a list whose cursor is a number, from the query's `after`; INT64_MAX without.
+ * Returns 0, or OCPPD_EINVAL after having answered and freed.
+ */
+OCPPD_API int ocppd_work_after(struct ocppd_work *work, int64_t *ret_cursor);
+
+/* Reads at most limit + 1 rows. fn's arg is the work; if it cannot run, this answers and frees. */
+OCPPD_API void ocppd_work_query(struct ocppd_work *work, uint32_t statement,
+				const struct ocppd_value *values, uint32_t count,
+				ocppd_rows_fn *fn);
+/* Commits one statement, which must meet a row (OCPPD_UNIT_EXPECT_ROW). Otherwise the same. */
+OCPPD_API void ocppd_work_write(struct ocppd_work *work, uint32_t statement,
+				const struct ocppd_value *values, uint32_t count,
+				ocppd_unit_fn *fn);
+
+OCPPD_END_DECLS
+#endif
