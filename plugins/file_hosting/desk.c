@@ -136,7 +136,7 @@ grant_remove(struct desk *desk, struct grant *grant)
 	if (grant->notices != 0) {
 		TAILQ_REMOVE(&desk->noticed, grant, noticed);
 		grant->notices = 0;
-		grant_unref(grant);
+		grant->refs--; /* never the last: that of the desk goes next */
 	}
 	grant_unref(grant);
 }

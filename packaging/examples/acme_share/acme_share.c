@@ -65,7 +65,8 @@ struct asked {
 	int64_t limit;
 };
 
-static void bring(struct acme *acme, struct ocppd_station *station, int64_t connector);
+static void bring(struct acme *acme, struct ocppd_station *station, int64_t connector,
+		  struct connector_share *share);
 
 static void
 on_outcome(struct ocppd_host *host, const struct ocppd_charging_outcome *outcome, void *arg)
@@ -74,6 +75,8 @@ on_outcome(struct ocppd_host *host, const struct ocppd_charging_outcome *outcome
 	struct acme *acme = asked->acme;
 	struct connector_share *share = share_of(acme, asked->station, asked->connector);
 
+	if (share == NULL)
+		goto out;
 	share->is_asked = false;
 	share->outcome = outcome->outcome;
 	if (outcome->outcome == OCPPD_CHARGING_ACCEPTED ||
@@ -87,7 +90,8 @@ on_outcome(struct ocppd_host *host, const struct ocppd_charging_outcome *outcome
 	}
 	/* What was wanted may have changed meanwhile; what was refused is not asked again. */
 	if (!acme->is_stopping && share->wanted != asked->limit)
-		bring(acme, asked->station, asked->connector);
+		bring(acme, asked->station, asked->connector, share);
+out:
 	free(asked);
 	acme->outstanding--;
 	if (acme->is_stopping && acme->outstanding == 0)
@@ -96,9 +100,9 @@ on_outcome(struct ocppd_host *host, const struct ocppd_charging_outcome *outcome
 
 /* One connector to what is wanted: a limit, or none. */
 static void
-bring(struct acme *acme, struct ocppd_station *station, int64_t connector)
+bring(struct acme *acme, struct ocppd_station *station, int64_t connector,
+      struct connector_share *share)
 {
-	struct connector_share *share = share_of(acme, station, connector);
 	struct asked *asked;
 	const struct ocppd_charging_period period = { .limit = share->wanted };
 	const struct ocppd_charging_limit limit = {
@@ -150,8 +154,11 @@ count_charging(struct ocppd_host *host, struct ocppd_station *station, void *arg
 	struct division *division = arg;
 
 	(void)host;
-	for (int64_t i = 1; i <= CONNECTORS; i++)
-		division->count += share_of(division->acme, station, i)->is_charging ? 1 : 0;
+	for (int64_t i = 1; i <= CONNECTORS; i++) {
+		const struct connector_share *share = share_of(division->acme, station, i);
+
+		division->count += share != NULL && share->is_charging ? 1 : 0;
+	}
 	return 0;
 }
 
@@ -164,8 +171,10 @@ bring_station(struct ocppd_host *host, struct ocppd_station *station, void *arg)
 	for (int64_t i = 1; i <= CONNECTORS; i++) {
 		struct connector_share *share = share_of(division->acme, station, i);
 
+		if (share == NULL)
+			continue;
 		share->wanted = share->is_charging ? division->limit : 0;
-		bring(division->acme, station, i);
+		bring(division->acme, station, i, share);
 	}
 	return 0;
 }
@@ -234,7 +243,7 @@ list_one(struct listing *listing, struct ocppd_station *station, int64_t connect
 	struct ocppd_charging_period now = { .limit = -1 };
 	struct json_object *item;
 
-	if (!share->is_charging)
+	if (share == NULL || !share->is_charging)
 		return;
 	(void)acme->charging->composite(acme->charging_self, acme->host, &query, &now, 1);
 	item = json_object_new_object();
