@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shlex
 import signal
 import socket
@@ -41,45 +42,71 @@ def parse_log(line):
 
 
 class Log:
-    """What a process wrote to stderr, followed by a thread."""
+    """What a process wrote to stderr. A thread follows it, and whoever asks takes what has come
+    since: whatever was logged before an effect that a test saw is found, however late the thread."""
 
     def __init__(self, stream):
-        self.lines = []
+        self.stream = stream
+        self.rest = b""
+        self.kept = []
+        self.parsed = []
         self.condition = threading.Condition()
         self.is_open = True
-        self.thread = threading.Thread(target=self._follow, args=(stream,), daemon=True)
+        os.set_blocking(stream.fileno(), False)
+        self.thread = threading.Thread(target=self._follow, daemon=True)
         self.thread.start()
 
-    def _follow(self, stream):
-        for raw in stream:
-            with self.condition:
-                self.lines.append(raw.decode("utf-8", "replace").rstrip("\n"))
-                self.condition.notify_all()
+    def _follow(self):
+        poller = select.poll()
+        poller.register(self.stream.fileno(), select.POLLIN)
+        while self.is_open:
+            poller.poll()
+            self._take()
+
+    def _take(self):
         with self.condition:
-            self.is_open = False
-            self.condition.notify_all()
+            while self.is_open:
+                try:
+                    chunk = os.read(self.stream.fileno(), 65536)
+                except BlockingIOError:
+                    return
+                *whole, self.rest = (self.rest + chunk).split(b"\n")
+                if not chunk:
+                    self.is_open = False
+                    whole = [self.rest] if self.rest else []
+                for raw in whole:
+                    self.kept.append(raw.decode("utf-8", "replace"))
+                    self.parsed.append(parse_log(self.kept[-1]))
+                self.condition.notify_all()
+
+    @property
+    def lines(self):
+        self._take()
+        return list(self.kept)
 
     def events(self, event=None, **wanted):
-        found = []
-        for line in list(self.lines):
-            fields = parse_log(line)
-            if not fields or (event is not None and fields["ev"] != event):
-                continue
-            if all(fields.get(key) == str(value) for key, value in wanted.items()):
-                found.append(fields)
-        return found
+        self._take()
+        return [fields for fields in list(self.parsed) if self._is(fields, event, wanted)]
+
+    @staticmethod
+    def _is(fields, event, wanted):
+        if not fields or (event is not None and fields["ev"] != event):
+            return False
+        return all(fields.get(key) == str(value) for key, value in wanted.items())
 
     def wait(self, event, **wanted):
         end = time.monotonic() + DEADLINE_S
+        seen = 0
         with self.condition:
             while True:
-                found = self.events(event, **wanted)
-                if found:
-                    return found[0]
+                for fields in self.parsed[seen:]:
+                    if self._is(fields, event, wanted):
+                        return fields
+                seen = len(self.parsed)
                 left = end - time.monotonic()
                 if left <= 0 or not self.is_open:
                     raise AssertionError(
-                        f"no log event {event} {wanted}; log was:\n" + "\n".join(self.lines))
+                        f"no log event {event} {wanted}; log was:\n" + "\n".join(self.kept))
                 self.condition.wait(left)
 
     def text(self):
