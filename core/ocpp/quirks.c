@@ -310,7 +310,7 @@ ocppd_quirks_check(const char *const *items, uint32_t count, uint32_t *ret_bad,
 		   struct ocppd_error *err)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct quirks *quirks;
+		struct quirks *quirks = NULL;
 		int r = quirks_new(&items[i], 1, false, &quirks, err);
 
 		if (r < 0) {

@@ -156,7 +156,7 @@ static int
 admission_new(const struct ocppd_admission *source, struct admission **ret_record,
 	      struct ocppd_error *err)
 {
-	size_t verifiers_len;
+	size_t verifiers_len = 0;
 	struct quirks *quirks = NULL;
 
 	int r = pack_verifiers(source, NULL, &verifiers_len, err);
