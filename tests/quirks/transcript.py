@@ -413,22 +413,25 @@ class Player:
     def station(self, station_id):
         return self.api("GET", f"/v1/stations/{station_id}")[1] or {}
 
-    def on_command(self, rest):
-        """command ID ACTION [?QUERY] PAYLOAD: asks; `answer` hears the outcome."""
-        station_id, action, body = rest.split(" ", 2)
+    def on_ask(self, rest):
+        """ask METHOD PATH [BODY]: a request that waits for the station; `answer` hears the outcome."""
+        method, path, *body = self.fill(rest).split(" ", 2)
         outcome = {}
 
         def ask():
             try:
-                outcome["answer"] = self.api(
-                    "POST", f"/v1/stations/{station_id}/commands/{action}", json.loads(body))
+                outcome["answer"] = self.api(method, path, json.loads(body[0]) if body else None)
             except (OSError, http.client.HTTPException) as error:
                 outcome["answer"] = (0, str(error))
 
         thread = threading.Thread(target=ask, daemon=True)
-        body = self.fill(body)
         thread.start()
         self.pending = thread, outcome
+
+    def on_command(self, rest):
+        """command ID ACTION [?QUERY] PAYLOAD: asks; `answer` hears the outcome."""
+        station_id, action, body = rest.split(" ", 2)
+        self.on_ask(f"POST /v1/stations/{station_id}/commands/{action} {body}")
 
     def on_answer(self, rest):
         status, _, pattern = rest.partition(" ")
