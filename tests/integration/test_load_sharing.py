@@ -81,6 +81,7 @@ def test_refused_share_is_known_and_found_again_after_a_restart(tmp_path):
             assert daemon.log.events("acme.share_refused")
             daemon.restart()
         async with charger(daemon, "CP-1") as station:
+            await wait_shares(daemon, [("CP-1", 1, 630, ACCEPTED, 630)])
             await station.start(connector=2, tag="TAG-2")
             await wait_shares(daemon, [("CP-1", 1, 315, ACCEPTED, 315),
                                        ("CP-1", 2, 315, ACCEPTED, 315)])

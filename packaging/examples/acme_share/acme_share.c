@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include <json-c/json.h>
+#include <ocppd/event/station.h>
 #include <ocppd/event/transaction.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
@@ -220,6 +221,18 @@ on_stopped(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 	set_charging(arg, event, false);
 }
 
+/* What was divided while it was away, or before this module knew. */
+static void
+on_connected(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
+{
+	struct acme *acme = arg;
+
+	(void)host;
+	(void)event;
+	if (!acme->is_stopping)
+		divide(acme);
+}
+
 /* ---- Showing ----------------------------------------------------------------------------------
  */
 
@@ -360,10 +373,12 @@ acme_start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 	acme->transactions = transactions;
 	if (ocppd_event_subscribe(host, OCPPD_EVENT_TRANSACTION_STARTED, on_started, acme) ==
 		    NULL ||
-	    ocppd_event_subscribe(host, OCPPD_EVENT_TRANSACTION_STOPPED, on_stopped, acme) == NULL)
+	    ocppd_event_subscribe(host, OCPPD_EVENT_TRANSACTION_STOPPED, on_stopped, acme) ==
+		    NULL ||
+	    ocppd_event_subscribe(host, OCPPD_EVENT_STATION_CONNECTED, on_connected, acme) == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "no events");
-	/* What charges already gets its share with the next change. */
 	(void)ocppd_station_each(host, find_station, acme);
+	divide(acme); /* those that are not there get it when they connect */
 	return 0;
 }
 
