@@ -279,7 +279,8 @@ static const struct ocppd_field connector_fields[] = {
 };
 static const struct ocppd_field station_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
-	{ "registrationStatus", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = registration_words },
+	{ "registrationStatus", OCPPD_T_STRING, OCPPD_REQUIRED, .one_of = registration_words,
+	  .doc = "as provisioned: what its boots are answered with" },
 	{ "securityProfile", OCPPD_T_INTEGER, .doc = "absent: any" },
 	{ "hasAuthorizationKey", OCPPD_T_BOOLEAN, OCPPD_REQUIRED },
 	{ "authUser", OCPPD_T_STRING },
@@ -289,7 +290,8 @@ static const struct ocppd_field station_fields[] = {
 	{ "labels", OCPPD_T_ANY, OCPPD_REQUIRED },
 	{ "source", OCPPD_T_STRING, .doc = "database, policy or configuration" },
 	{ "registration", OCPPD_T_STRING, OCPPD_REQUIRED,
-	  .doc = "at present: None, Accepted, Pending, Rejected" },
+	  .doc = "in force at present: None until it boots, Accepted only after a boot was "
+		 "answered so; else Pending, Rejected" },
 	{ "connected", OCPPD_T_BOOLEAN, OCPPD_REQUIRED },
 	{ "connection", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(connection_fields) },
 	{ "lastSeen", OCPPD_T_TIMESTAMP },
