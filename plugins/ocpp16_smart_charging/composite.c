@@ -330,7 +330,7 @@ differs(const struct composite_limit *at, const struct period *reported, enum ra
 	int64_t tolerance = unit == RATE_A ? 1 : 10;
 
 	if (!at->is_limited || reported == NULL)
-		return false;
+		return at->is_limited;
 	return reported->limit > at->limit + tolerance || reported->limit < at->limit - tolerance;
 }
 
@@ -358,8 +358,10 @@ composite_compare(const struct composite_period *computed, uint32_t computed_cou
 		if (end - t <= 1 || !differs(&computed[i].at, period, reported->unit))
 			continue;
 		if (count < max)
-			ret[count] = (struct composite_difference){ t, end, computed[i].at.limit,
-								    period->limit };
+			ret[count] =
+				(struct composite_difference){ t, end, computed[i].at.limit,
+							       period == NULL ? COMPOSITE_NO_LIMIT
+									      : period->limit };
 		count++;
 	}
 	return count;

@@ -112,13 +112,15 @@ struct composite_difference {
 	int64_t start_s;
 	int64_t end_s;
 	int64_t computed;
-	int64_t reported;
+	int64_t reported; /* or COMPOSITE_NO_LIMIT */
 };
+#define COMPOSITE_NO_LIMIT (-1)
 
 /*
  * Where what was computed differs from what a station reports, periods of the same unit, start and
  * duration. What is not limited by computation differs from nothing, since the station may know
- * limits that are not known here; nor do roundings: 0.1 A, 1 W, 1 s. Returns how many differences
+ * limits that are not known here; a station that says nothing of a moment has no limit then, which
+ * differs from any. No differences are roundings: 0.1 A, 1 W, 1 s. Returns how many differences
  * there are, of which at most max were stored.
  */
 uint32_t composite_compare(const struct composite_period *computed, uint32_t computed_count,

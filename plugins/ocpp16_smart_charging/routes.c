@@ -158,7 +158,8 @@ differences_json(const struct composite_difference *differences, uint32_t count)
 		ocppd_json_add_int(item, "startPeriod", differences[i].start_s);
 		ocppd_json_add_int(item, "endPeriod", differences[i].end_s);
 		ocppd_json_add(item, "computed", tenths_json(differences[i].computed));
-		ocppd_json_add(item, "reported", tenths_json(differences[i].reported));
+		if (differences[i].reported != COMPOSITE_NO_LIMIT)
+			ocppd_json_add(item, "reported", tenths_json(differences[i].reported));
 		json_object_array_add(list, item);
 	}
 	return list;
@@ -472,7 +473,7 @@ static const struct ocppd_field difference_fields[] = {
 	{ "startPeriod", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "endPeriod", OCPPD_T_INTEGER, OCPPD_REQUIRED },
 	{ "computed", OCPPD_T_DECIMAL, OCPPD_REQUIRED },
-	{ "reported", OCPPD_T_DECIMAL, OCPPD_REQUIRED },
+	{ "reported", OCPPD_T_DECIMAL, .doc = "absent: no limit" },
 };
 static const struct ocppd_field composite_fields[] = {
 	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },

@@ -232,13 +232,13 @@ def test_service_falls_back_unless_told_not_to(tmp_path):
 
 
 def holding(station, kept=True):
-    """Accepts and, if it keeps them, reports 16 A as its composite schedule."""
+    """Accepts and, if it keeps them, reports 16 A as its composite schedule; else no limit at all."""
     station.on_call["SetChargingProfile"] = lambda _: {"status": "Accepted"}
-    limit = 16 if kept else 32
     station.on_call["GetCompositeSchedule"] = lambda req: {
         "status": "Accepted", "connectorId": req["connectorId"], "scheduleStart": now(),
         "chargingSchedule": {"duration": req["duration"], "chargingRateUnit": "A",
-                             "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit}]}}
+                             "chargingSchedulePeriod":
+                                 [{"startPeriod": 0, "limit": 16}] if kept else []}}
 
 
 async def wait_calls(station, wanted):

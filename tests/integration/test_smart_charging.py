@@ -354,6 +354,11 @@ def test_composite_is_computed_and_compared(tmp_path):
                 assert (status, body["agrees"]) == (200, agrees), body
             assert body["differences"] == [
                 {"startPeriod": 3600, "endPeriod": 7200, "computed": 6, "reported": 8}]
+            # Accepted, and nothing is limited.
+            said["answer"]["chargingSchedule"]["chargingSchedulePeriod"] = []
+            _, body = await composite(daemon, query="duration=3600&compare=true")
+            assert body["agrees"] is False, body
+            assert body["differences"] == [{"startPeriod": 0, "endPeriod": 3600, "computed": 15.9}]
             said["answer"] = {"status": "Rejected"}
             status, body = await composite(daemon, query="duration=60&compare=true")
             assert (status, body["reported"]) == (200, {"status": "Rejected"})
