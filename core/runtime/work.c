@@ -112,3 +112,42 @@ ocppd_work_write(struct ocppd_work *work, uint32_t statement, const struct ocppd
 	}
 	owner->storage->unit_commit(unit, fn, work);
 }
+
+void
+ocppd_writes_begin(struct ocppd_writes *writes)
+{
+	writes->begun++;
+}
+
+void
+ocppd_writes_end(struct ocppd_writes *writes)
+{
+	struct ocppd_work *work;
+
+	writes->ended++;
+	while ((work = writes->first) != NULL && work->until <= writes->ended) {
+		writes->first = work->next;
+		if (work->next == NULL)
+			writes->last = NULL;
+		work->next = NULL;
+		work->resume(work);
+	}
+}
+
+void
+ocppd_work_await(struct ocppd_work *work, ocppd_work_fn *fn)
+{
+	struct ocppd_writes *writes = work->owner->writes;
+
+	if (writes == NULL || writes->ended == writes->begun) {
+		fn(work);
+		return;
+	}
+	work->until = writes->begun;
+	work->resume = fn;
+	if (writes->last == NULL)
+		writes->first = work;
+	else
+		writes->last->next = work;
+	writes->last = work;
+}

@@ -19,6 +19,18 @@ OCPPD_BEGIN_DECLS
 struct json_object;
 struct ocppd_host;
 struct ocppd_request;
+struct ocppd_work;
+
+/*
+ * The writes of a module that its requests wait for, so that no answer lags behind the one before
+ * it. All zero to begin with.
+ */
+struct ocppd_writes {
+	uint64_t begun;
+	uint64_t ended;
+	struct ocppd_work *first; /* those that wait, the core's */
+	struct ocppd_work *last;
+};
 
 /* What the requests of a module share; in its context, filled in when it has found storage. */
 struct ocppd_work_owner {
@@ -30,17 +42,24 @@ struct ocppd_work_owner {
 	uint32_t *outstanding;   /* callbacks that will come: raised for each request … */
 	void (*done)(void *ctx); /* … and lowered by this, which says ocppd_stopped if it is time */
 	void *ctx;
+	struct ocppd_writes *writes; /* that ocppd_work_await waits for; may be NULL */
 };
+
+typedef void ocppd_work_fn(void *work);
 
 /* The first member of what a module keeps of a request. */
 struct ocppd_work {
 	const struct ocppd_work_owner *owner;
 	void *ctx;                     /* the owner's */
 	struct ocppd_request *request; /* to be answered */
-	void (*fini)(void *work);      /* frees what the other members own; may be NULL */
+	ocppd_work_fn *fini;           /* frees what the other members own; may be NULL */
 	int64_t limit;                 /* the query's `limit`, 100 without */
 	uint32_t is_parked;            /* 1: not counted, `done` is not called in the end */
 	uint32_t reserved;
+	/* The core's, of ocppd_work_await. */
+	struct ocppd_work *next;
+	uint64_t until;
+	ocppd_work_fn *resume;
 };
 
 /*
@@ -71,6 +90,12 @@ OCPPD_API void ocppd_work_query(struct ocppd_work *work, uint32_t statement,
 OCPPD_API void ocppd_work_write(struct ocppd_work *work, uint32_t statement,
 				const struct ocppd_value *values, uint32_t count,
 				ocppd_unit_fn *fn);
+
+/* A unit was committed; its completion ran, well or not: those that waited for it go on. */
+OCPPD_API void ocppd_writes_begin(struct ocppd_writes *writes);
+OCPPD_API void ocppd_writes_end(struct ocppd_writes *writes);
+/* Calls fn when all of the owner's writes that were begun so far have ended, perhaps at once. */
+OCPPD_API void ocppd_work_await(struct ocppd_work *work, ocppd_work_fn *fn);
 
 OCPPD_END_DECLS
 #endif

@@ -10,8 +10,10 @@
 #include <ocppd/event/station.h>
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/files.h>
 #include <ocppd/service/stations.h>
+#include <ocppd/work.h>
 
 #include "progress.h"
 
@@ -144,8 +146,6 @@ struct station_slot {
 	char unasked[KIND_COUNT][TOLD_SIZE];
 };
 
-struct wait;
-TAILQ_HEAD(wait_list, wait);
 struct sending;
 LIST_HEAD(sending_list, sending);
 struct selection;
@@ -168,12 +168,11 @@ struct firmware {
 	struct ocppd_subscription *subscriptions[3];
 	struct sending_list sending;
 	struct selection_list selections;
-	struct wait_list waits;
-	uint64_t begun;     /* units under way */
-	uint64_t stored;    /* of them, those that ended */
+	struct ocppd_writes writes;
 	struct job *asking; /* whose CALL is made just now */
 	int slot;
 	uint32_t outstanding;
+	struct ocppd_work_owner works;
 	bool is_stopping;
 	bool is_starting;
 };
@@ -351,9 +350,6 @@ void store_drop_lines(struct job *job);
 int store_begin(struct firmware *ctx, struct ocppd_unit **ret_unit);
 void store_commit(struct firmware *ctx, struct ocppd_unit *unit, ocppd_unit_fn *fn, void *arg);
 void store_ended(struct firmware *ctx, int result, const struct ocppd_error *err);
-/* Calls fn when all that was begun so far is stored; perhaps at once. 0 or OCPPD_ENOMEM. */
-typedef void stored_fn(void *arg);
-int store_wait(struct firmware *ctx, stored_fn *fn, void *arg);
 /* A notification that no job was for. Takes the call, which it answers. */
 void store_unasked(struct firmware *ctx, struct ocppd_call *call, enum job_kind kind,
 		   const char *status);
@@ -459,7 +455,6 @@ const char *version_of(struct firmware *ctx, struct ocppd_station *station); /* 
 /* ---- routes.c, rollout_routes.c ----------------------------------------------------------------
  */
 
-bool parse_id(const char *text, int64_t *ret);
 void routes_update_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_update_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_update_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

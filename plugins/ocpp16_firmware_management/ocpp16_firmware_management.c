@@ -25,6 +25,12 @@ firmware_done(struct firmware *ctx)
 		ocppd_stopped(ctx->host);
 }
 
+static void
+on_work_done(void *ctx)
+{
+	firmware_done(ctx);
+}
+
 void
 firmware_started(struct firmware *ctx, int result, const struct ocppd_error *err)
 {
@@ -75,7 +81,6 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	ctx->is_starting = true; /* the filter sees boots before there is storage */
 	TAILQ_INIT(&ctx->jobs);
 	TAILQ_INIT(&ctx->rollouts);
-	TAILQ_INIT(&ctx->waits);
 	LIST_INIT(&ctx->sending);
 	LIST_INIT(&ctx->selections);
 	r = ctx->slot =
@@ -100,6 +105,13 @@ find_services(struct firmware *ctx)
 	if (r < 0)
 		return r;
 	ctx->storage = ops;
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,
+		ctx->host,          ctx->storage,
+		ctx->storage_self,  &ctx->outstanding,
+		on_work_done,       ctx,
+		&ctx->writes,
+	};
 	r = ocppd_service_get(ctx->host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self);
 	ctx->stations = r < 0 ? NULL : ops;
 	r = ocppd_service_get(ctx->host, "ocppd.files", 1, 0, &ops, &ctx->files_self);

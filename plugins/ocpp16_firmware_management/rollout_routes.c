@@ -12,18 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
 #define WRITES_MAX 64
 #define PARALLEL_DEFAULT 5
 #define FAILURES_DEFAULT 3
 #define STATES_MAX STATE_COUNT
 
 struct work {
-	struct firmware *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	struct json_object *body;
 	int64_t id;
-	int64_t limit;
 	uint32_t status;
 	/* of a POST */
 	struct wish wish; /* its texts are the body's, or stand here */
@@ -35,57 +32,25 @@ struct work {
 	int result;
 };
 
-static struct work *
-work_new(struct firmware *ctx, struct ocppd_request *request)
-{
-	struct work *work = calloc(1, sizeof(*work));
-
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
-		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
-	work->status = 200;
-	ctx->outstanding++;
-	return work;
-}
-
 static void
-work_end(struct work *work)
+work_fini(void *arg)
 {
-	struct firmware *ctx = work->ctx;
+	struct work *work = arg;
 
 	json_object_put(work->body);
 	json_object_put(work->ids);
-	free(work);
-	firmware_done(ctx);
 }
 
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
+static struct work *
+work_new(struct firmware *ctx, struct ocppd_request *request)
 {
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
-}
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-static void
-work_problem(struct work *work, uint32_t status, const char *kind, const char *text)
-{
-	ocppd_request_problem(work->ctx->host, work->request, status, kind, "%s", text);
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct firmware *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    (uint32_t)work->limit + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
+	if (work == NULL)
+		return NULL;
+	work->base.fini = work_fini;
+	work->status = 200;
+	return work;
 }
 
 /* ---- One --------------------------------------------------------------------------------------
@@ -99,8 +64,9 @@ on_counts(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct json_object *counts;
 	char state[32];
 
+	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	counts = json_object_new_object();
@@ -111,8 +77,7 @@ on_counts(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		ocppd_json_add_int(counts, state, row[1].number);
 	}
 	ocppd_json_add(work->body, "jobs", counts);
-	ocppd_request_reply(host, work->request, work->status, json_object_get(work->body));
-	work_end(work);
+	ocppd_work_reply(&work->base, work->status, json_object_get(work->body));
 }
 
 static void
@@ -124,16 +89,16 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
-		work_problem(work, 404, "unknown-rollout", "There is no such rollout");
+		ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
 		return;
 	}
 	work->body = rollout_json(rows->values);
-	work->limit = STATES_MAX;
-	work_query(work, STATEMENT_ROLLOUT_COUNTS, &id, 1, on_counts);
+	work->base.limit = STATES_MAX;
+	ocppd_work_query(&work->base, STATEMENT_ROLLOUT_COUNTS, &id, 1, on_counts);
 }
 
 static void
@@ -142,14 +107,13 @@ read_stored(void *arg)
 	struct work *work = arg;
 	const struct ocppd_value id = ocppd_value_int(work->id);
 
-	work_query(work, STATEMENT_ROLLOUT_FIND, &id, 1, on_found);
+	ocppd_work_query(&work->base, STATEMENT_ROLLOUT_FIND, &id, 1, on_found);
 }
 
 static void
 read_one(struct work *work)
 {
-	if (store_wait(work->ctx, read_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, read_stored);
 }
 
 static struct work *
@@ -157,9 +121,10 @@ work_of_path(struct firmware *ctx, struct ocppd_request *request)
 {
 	struct work *work = work_new(ctx, request);
 
-	if (work == NULL || parse_id(ocppd_request_param(request, "rolloutId"), &work->id))
+	if (work == NULL ||
+	    ocppd_number_parse(ocppd_request_param(request, "rolloutId"), &work->id) >= 0)
 		return work;
-	work_problem(work, 404, "unknown-rollout", "There is no such rollout");
+	ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
 	return NULL;
 }
 
@@ -181,11 +146,12 @@ on_not_running(struct ocppd_host *host, int result, const struct ocppd_rows *row
 
 	(void)host;
 	if (result < 0)
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 	else if (rows->count == 0)
-		work_problem(work, 404, "unknown-rollout", "There is no such rollout");
+		ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
 	else
-		work_problem(work, 409, "rollout-over", "The rollout is over, or still being made");
+		ocppd_work_problem(&work->base, 409, "rollout-over",
+				   "The rollout is over, or still being made");
 }
 
 void
@@ -203,7 +169,7 @@ routes_rollout_delete(struct ocppd_host *host, struct ocppd_request *request, vo
 	rollout = rollout_find(ctx, work->id);
 	if (rollout == NULL || rollout->is_making) {
 		id = ocppd_value_int(work->id);
-		work_query(work, STATEMENT_ROLLOUT_FIND, &id, 1, on_not_running);
+		ocppd_work_query(&work->base, STATEMENT_ROLLOUT_FIND, &id, 1, on_not_running);
 		return;
 	}
 	snprintf(by, sizeof(by), "by %.*s", text_fit(ocppd_request_user(request), 100),
@@ -220,28 +186,14 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct json_object *body;
-	struct json_object *items;
-	const struct ocppd_value *row = NULL;
-	char next[24];
+	const struct ocppd_page page = { sizeof(page), R_ID, work->base.limit, rollout_json };
 
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	body = json_object_new_object();
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++) {
-		row = rows->values + (size_t)i * rows->columns;
-		json_object_array_add(items, rollout_json(row));
-	}
-	ocppd_json_add(body, "items", items);
-	if (row != NULL && rows->count > work->limit) {
-		snprintf(next, sizeof(next), "%lld", (long long)row[R_ID].number);
-		ocppd_json_add_str(body, "next", next);
-	}
-	ocppd_request_reply(host, work->request, 200, body);
-	work_end(work);
+	ocppd_request_reply_page(host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 static void
@@ -249,30 +201,19 @@ on_list_stored(void *arg)
 {
 	struct work *work = arg;
 	const struct ocppd_value values[] = { ocppd_value_int(work->id),
-					      ocppd_value_int(work->limit + 1) };
+					      ocppd_value_int(work->base.limit + 1) };
 
-	work_query(work, STATEMENT_ROLLOUT_LIST, values, 2, on_list);
+	ocppd_work_query(&work->base, STATEMENT_ROLLOUT_LIST, values, 2, on_list);
 }
 
 void
 routes_rollout_list(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
-	const char *after = ocppd_request_query(request, "after");
-	int64_t before = INT64_MAX;
-	struct work *work;
+	struct work *work = work_new(arg, request);
 
-	if (after != NULL && !parse_id(after, &before)) {
-		ocppd_request_problem(host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
-		return;
-	}
-	work = work_new(arg, request);
-	if (work == NULL)
-		return;
-	work->id = before;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	if (store_wait(arg, on_list_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	(void)host;
+	if (work != NULL && ocppd_work_after(&work->base, &work->id) >= 0)
+		ocppd_work_await(&work->base, on_list_stored);
 }
 
 /* ---- Making -----------------------------------------------------------------------------------
@@ -288,7 +229,7 @@ all_made(struct work *work)
 	rollout->is_making = false;
 	if (work->result < 0) {
 		rollout_end(rollout, "Cancelled", "its jobs could not be stored");
-		work_fail(work, work->result, NULL);
+		ocppd_work_fail(&work->base, work->result, NULL);
 		return;
 	}
 	rollout_run(rollout);
@@ -319,11 +260,11 @@ on_job_added(struct firmware *ctx, int result, struct job *job, void *arg)
 static int
 make_one(struct work *work, const char *station_id)
 {
-	struct firmware *ctx = work->ctx;
+	struct firmware *ctx = work->base.ctx;
 	struct ocppd_station *station = ocppd_station_get(ctx->host, station_id);
 	struct job *job = station == NULL ? NULL
 					  : wish_job(ctx, station, KIND_FIRMWARE, &work->wish,
-						     ocppd_request_user(work->request));
+						     ocppd_request_user(work->base.request));
 	int r;
 
 	if (job == NULL)
@@ -363,8 +304,8 @@ on_rollout_added(struct ocppd_host *host, int result, const struct ocppd_rows *r
 		 const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	struct firmware *ctx = work->ctx;
-	struct json_object *body = ocppd_request_body(work->request);
+	struct firmware *ctx = work->base.ctx;
+	struct json_object *body = ocppd_request_body(work->base.request);
 
 	(void)host;
 	if (result >= 0 && count > 0 && rows[0].count > 0) {
@@ -372,7 +313,7 @@ on_rollout_added(struct ocppd_host *host, int result, const struct ocppd_rows *r
 		work->rollout = rollout_new(ctx, work->id);
 	}
 	if (work->rollout == NULL) {
-		work_fail(work, result < 0 ? result : OCPPD_ENOMEM, err);
+		ocppd_work_fail(&work->base, result < 0 ? result : OCPPD_ENOMEM, err);
 	} else {
 		work->rollout->is_making = true;
 		work->rollout->total = (int64_t)json_object_array_length(work->ids);
@@ -387,12 +328,12 @@ on_rollout_added(struct ocppd_host *host, int result, const struct ocppd_rows *r
 static void
 add_rollout(struct work *work)
 {
-	struct firmware *ctx = work->ctx;
-	struct json_object *body = ocppd_request_body(work->request);
+	struct firmware *ctx = work->base.ctx;
+	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct wish *wish = &work->wish;
 	int64_t now_us = ocppd_now_us(ctx->host);
 	const struct ocppd_value values[] = {
-		ocppd_value_str(ocppd_request_user(work->request)),
+		ocppd_value_str(ocppd_request_user(work->base.request)),
 		ocppd_value_str(wish->image),
 		ocppd_value_str(wish->location),
 		text_or_null(wish->expected),
@@ -411,7 +352,7 @@ add_rollout(struct work *work)
 					   sizeof(values) / sizeof(values[0]), 0);
 	if (r < 0) {
 		ctx->storage->unit_free(unit);
-		work_fail(work, r, NULL);
+		ocppd_work_fail(&work->base, r, NULL);
 		return;
 	}
 	store_commit(ctx, unit, on_rollout_added, work);
@@ -421,7 +362,7 @@ add_rollout(struct work *work)
 static bool
 take_ids(struct work *work, struct json_object *ids)
 {
-	struct firmware *ctx = work->ctx;
+	struct firmware *ctx = work->base.ctx;
 	struct json_object *seen = json_object_new_object();
 	char text[STATION_SIZE + 40];
 	bool is_good = true;
@@ -442,7 +383,7 @@ take_ids(struct work *work, struct json_object *ids)
 	}
 	json_object_put(seen);
 	if (!is_good)
-		work_problem(work, 404, "unknown-station", text);
+		ocppd_work_problem(&work->base, 404, "unknown-station", text);
 	return is_good;
 }
 
@@ -452,9 +393,9 @@ on_selected(uint32_t status, const char *kind, const char *text, struct json_obj
 	struct work *work = arg;
 
 	if (status != 0)
-		work_problem(work, status, kind, text);
+		ocppd_work_problem(&work->base, status, kind, text);
 	else if (json_object_array_length(ids) == 0)
-		work_problem(work, 404, "unknown-station", "No station fits");
+		ocppd_work_problem(&work->base, 404, "unknown-station", "No station fits");
 	else if (take_ids(work, ids))
 		add_rollout(work);
 }

@@ -12,86 +12,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_DEFAULT 100
-#define DIGITS_MAX 18
 #define STORY_ROWS (2 * STORY_MAX + 1)
 
 struct work {
-	struct firmware *ctx;
-	struct ocppd_request *request;
+	struct ocppd_work base;
 	struct json_object *body;
 	enum job_kind kind;
 	int64_t id;
-	int64_t limit;
 	uint32_t status; /* of the answer */
 };
 
-bool
-parse_id(const char *text, int64_t *ret)
+static void
+work_fini(void *arg)
 {
-	int64_t number = 0;
-	size_t len = text == NULL ? 0 : strlen(text);
+	struct work *work = arg;
 
-	if (len == 0 || len > DIGITS_MAX || strspn(text, "0123456789") != len)
-		return false;
-	for (; *text != '\0'; text++)
-		number = number * 10 + (*text - '0');
-	*ret = number;
-	return true;
+	json_object_put(work->body);
 }
 
 static struct work *
 work_new(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 {
-	struct work *work = calloc(1, sizeof(*work));
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-	if (work == NULL) {
-		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+	if (work == NULL)
 		return NULL;
-	}
-	work->ctx = ctx;
-	work->request = request;
+	work->base.fini = work_fini;
 	work->kind = kind;
 	work->status = 200;
-	ctx->outstanding++;
 	return work;
-}
-
-static void
-work_end(struct work *work)
-{
-	struct firmware *ctx = work->ctx;
-
-	json_object_put(work->body);
-	free(work);
-	firmware_done(ctx);
-}
-
-static void
-work_fail(struct work *work, int result, const struct ocppd_error *err)
-{
-	ocppd_request_fail(work->ctx->host, work->request, result, err);
-	work_end(work);
 }
 
 static void
 work_unknown(struct work *work)
 {
-	ocppd_request_problem(work->ctx->host, work->request, 404, "unknown-job",
-			      "There is no such job");
-	work_end(work);
-}
-
-static void
-work_query(struct work *work, uint32_t statement, const struct ocppd_value *values, uint32_t count,
-	   ocppd_rows_fn *fn)
-{
-	struct firmware *ctx = work->ctx;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values, count,
-				    (uint32_t)work->limit + 1, fn, work);
-
-	if (r < 0)
-		work_fail(work, r, NULL);
+	ocppd_work_problem(&work->base, 404, "unknown-job", "There is no such job");
 }
 
 /* ---- One --------------------------------------------------------------------------------------
@@ -104,16 +59,16 @@ on_story(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 	struct json_object *story;
 
+	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	story = json_object_new_array();
 	for (uint32_t i = 0; i < rows->count; i++)
 		json_object_array_add(story, story_json(rows->values + (size_t)i * rows->columns));
 	ocppd_json_add(work->body, "history", story);
-	ocppd_request_reply(host, work->request, work->status, json_object_get(work->body));
-	work_end(work);
+	ocppd_work_reply(&work->base, work->status, json_object_get(work->body));
 }
 
 static void
@@ -126,7 +81,7 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 
 	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
@@ -134,8 +89,8 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		return;
 	}
 	work->body = job_json(rows->values);
-	work->limit = STORY_ROWS;
-	work_query(work, STATEMENT_STORY, values, 2, on_story);
+	work->base.limit = STORY_ROWS;
+	ocppd_work_query(&work->base, STATEMENT_STORY, values, 2, on_story);
 }
 
 static void
@@ -145,14 +100,13 @@ read_stored(void *arg)
 	const struct ocppd_value values[] = { ocppd_value_int(work->id),
 					      ocppd_value_int(work->kind) };
 
-	work_query(work, STATEMENT_JOB_FIND, values, 2, on_found);
+	ocppd_work_query(&work->base, STATEMENT_JOB_FIND, values, 2, on_found);
 }
 
 static void
 read_one(struct work *work)
 {
-	if (store_wait(work->ctx, read_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, read_stored);
 }
 
 static struct work *
@@ -160,7 +114,8 @@ work_of_path(struct firmware *ctx, struct ocppd_request *request, enum job_kind 
 {
 	struct work *work = work_new(ctx, request, kind);
 
-	if (work == NULL || parse_id(ocppd_request_param(request, "jobId"), &work->id))
+	if (work == NULL ||
+	    ocppd_number_parse(ocppd_request_param(request, "jobId"), &work->id) >= 0)
 		return work;
 	work_unknown(work);
 	return NULL;
@@ -199,16 +154,16 @@ on_not_followed(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 {
 	struct work *work = arg;
 
+	(void)host;
 	if (result < 0) {
-		work_fail(work, result, err);
+		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
 	if (rows->count == 0) {
 		work_unknown(work);
 		return;
 	}
-	ocppd_request_problem(host, work->request, 409, "job-over", "The job is over already");
-	work_end(work);
+	ocppd_work_problem(&work->base, 409, "job-over", "The job is over already");
 }
 
 static void
@@ -225,7 +180,7 @@ cancel(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 	if (job == NULL || job->progress.kind != kind || progress_is_over(&job->progress)) {
 		values[0] = ocppd_value_int(work->id);
 		values[1] = ocppd_value_int(kind);
-		work_query(work, STATEMENT_JOB_FIND, values, 2, on_not_followed);
+		ocppd_work_query(&work->base, STATEMENT_JOB_FIND, values, 2, on_not_followed);
 		return;
 	}
 	snprintf(by, sizeof(by), "by %.*s", text_fit(ocppd_request_user(request), 100),
@@ -258,7 +213,7 @@ on_added(struct firmware *ctx, int result, struct job *job, void *arg)
 
 	(void)ctx;
 	if (result < 0) {
-		work_fail(work, result, NULL);
+		ocppd_work_fail(&work->base, result, NULL);
 	} else {
 		work->id = job->id;
 		job_enter(job);
@@ -307,7 +262,7 @@ make(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 		return;
 	if (job != NULL)
 		job_release(job);
-	work_fail(work, r, NULL);
+	ocppd_work_fail(&work->base, r, NULL);
 }
 
 void
@@ -327,31 +282,13 @@ routes_diagnostics_post(struct ocppd_host *host, struct ocppd_request *request, 
 /* ---- Many -------------------------------------------------------------------------------------
  */
 
-typedef struct json_object *item_fn(const struct ocppd_value *row);
-
 static void
-answer_list(struct work *work, const struct ocppd_rows *rows, item_fn *fn)
+answer_list(struct work *work, const struct ocppd_rows *rows, ocppd_row_json_fn *fn)
 {
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = json_object_new_array();
-	const struct ocppd_value *row = NULL;
+	const struct ocppd_page page = { sizeof(page), 0, work->base.limit, fn };
 
-	for (uint32_t i = 0; i < rows->count && i < work->limit; i++) {
-		row = rows->values + (size_t)i * rows->columns;
-		json_object_array_add(items, fn(row));
-	}
-	ocppd_json_add(body, "items", items);
-	if (row != NULL && rows->count > work->limit) {
-		char next[STATION_SIZE];
-
-		if (row[0].type == OCPPD_VALUE_INT)
-			snprintf(next, sizeof(next), "%lld", (long long)row[0].number);
-		else
-			value_copy(&row[0], next, sizeof(next));
-		ocppd_json_add_str(body, "next", next);
-	}
-	ocppd_request_reply(work->ctx->host, work->request, 200, body);
-	work_end(work);
+	ocppd_request_reply_page(work->base.owner->host, work->base.request, rows, &page);
+	ocppd_work_end(&work->base);
 }
 
 static void
@@ -360,7 +297,7 @@ on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	(void)host;
 	if (result < 0)
-		work_fail(arg, result, err);
+		ocppd_work_fail(arg, result, err);
 	else
 		answer_list(arg, rows, job_json);
 }
@@ -369,15 +306,15 @@ static void
 on_list_stored(void *arg)
 {
 	struct work *work = arg;
-	const char *station_id = ocppd_request_query(work->request, "stationId");
-	int64_t active = ocppd_request_query_int(work->request, "active", NONE);
-	int64_t rollout = ocppd_request_query_int(work->request, "rolloutId", NONE);
+	const char *station_id = ocppd_request_query(work->base.request, "stationId");
+	int64_t active = ocppd_request_query_int(work->base.request, "active", NONE);
+	int64_t rollout = ocppd_request_query_int(work->base.request, "rolloutId", NONE);
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
+		ocppd_value_int(work->base.limit + 1),
 		ocppd_value_int(work->kind),
 		ocppd_value_str(station_id),
-		ocppd_value_str(ocppd_request_query(work->request, "state")),
+		ocppd_value_str(ocppd_request_query(work->base.request, "state")),
 		active == NONE ? ocppd_value_null() : ocppd_value_int(active),
 		rollout == NONE ? ocppd_value_null() : ocppd_value_int(rollout),
 	};
@@ -387,28 +324,17 @@ on_list_stored(void *arg)
 		statement = STATEMENT_JOB_LIST_STATION;
 	else if (rollout != NONE)
 		statement = STATEMENT_JOB_LIST_ROLLOUT;
-	work_query(work, statement, values, sizeof(values) / sizeof(values[0]), on_list);
+	ocppd_work_query(&work->base, statement, values, sizeof(values) / sizeof(values[0]),
+			 on_list);
 }
 
 /* A page before the number that `after` names. */
 static struct work *
 work_of_list(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 {
-	const char *after = ocppd_request_query(request, "after");
-	int64_t before = INT64_MAX;
-	struct work *work;
+	struct work *work = work_new(ctx, request, kind);
 
-	if (after != NULL && !parse_id(after, &before)) {
-		ocppd_request_problem(ctx->host, request, 400, "bad-cursor",
-				      "`after` is not a cursor that a list gave");
-		return NULL;
-	}
-	work = work_new(ctx, request, kind);
-	if (work == NULL)
-		return NULL;
-	work->id = before;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	return work;
+	return work == NULL || ocppd_work_after(&work->base, &work->id) < 0 ? NULL : work;
 }
 
 static void
@@ -416,8 +342,8 @@ list(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind)
 {
 	struct work *work = work_of_list(ctx, request, kind);
 
-	if (work != NULL && store_wait(ctx, on_list_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	if (work != NULL)
+		ocppd_work_await(&work->base, on_list_stored);
 }
 
 void
@@ -454,7 +380,7 @@ on_unasked_list(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 {
 	(void)host;
 	if (result < 0)
-		work_fail(arg, result, err);
+		ocppd_work_fail(arg, result, err);
 	else
 		answer_list(arg, rows, unasked_json);
 }
@@ -465,11 +391,11 @@ on_unasked_stored(void *arg)
 	struct work *work = arg;
 	const struct ocppd_value values[] = {
 		ocppd_value_int(work->id),
-		ocppd_value_int(work->limit + 1),
-		ocppd_value_str(ocppd_request_query(work->request, "stationId")),
+		ocppd_value_int(work->base.limit + 1),
+		ocppd_value_str(ocppd_request_query(work->base.request, "stationId")),
 	};
 
-	work_query(work, STATEMENT_UNASKED_LIST, values, 3, on_unasked_list);
+	ocppd_work_query(&work->base, STATEMENT_UNASKED_LIST, values, 3, on_unasked_list);
 }
 
 void
@@ -478,8 +404,8 @@ routes_unasked(struct ocppd_host *host, struct ocppd_request *request, void *ctx
 	struct work *work = work_of_list(ctx, request, KIND_FIRMWARE);
 
 	(void)host;
-	if (work != NULL && store_wait(ctx, on_unasked_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	if (work != NULL)
+		ocppd_work_await(&work->base, on_unasked_stored);
 }
 
 static struct json_object *
@@ -500,7 +426,7 @@ on_version_list(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 {
 	(void)host;
 	if (result < 0)
-		work_fail(arg, result, err);
+		ocppd_work_fail(arg, result, err);
 	else
 		answer_list(arg, rows, version_json);
 }
@@ -509,15 +435,15 @@ static void
 on_versions_stored(void *arg)
 {
 	struct work *work = arg;
-	const char *after = ocppd_request_query(work->request, "after");
+	const char *after = ocppd_request_query(work->base.request, "after");
 	const struct ocppd_value values[] = {
 		ocppd_value_str(after == NULL ? "" : after),
-		ocppd_value_int(work->limit + 1),
-		ocppd_value_str(ocppd_request_query(work->request, "firmwareVersion")),
-		ocppd_value_str(ocppd_request_query(work->request, "stationId")),
+		ocppd_value_int(work->base.limit + 1),
+		ocppd_value_str(ocppd_request_query(work->base.request, "firmwareVersion")),
+		ocppd_value_str(ocppd_request_query(work->base.request, "stationId")),
 	};
 
-	work_query(work, STATEMENT_VERSION_LIST, values, 4, on_version_list);
+	ocppd_work_query(&work->base, STATEMENT_VERSION_LIST, values, 4, on_version_list);
 }
 
 void
@@ -528,7 +454,5 @@ routes_versions(struct ocppd_host *host, struct ocppd_request *request, void *ar
 	(void)host;
 	if (work == NULL)
 		return;
-	work->limit = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
-	if (store_wait(arg, on_versions_stored, work) < 0)
-		work_fail(work, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, on_versions_stored);
 }

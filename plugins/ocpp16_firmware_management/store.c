@@ -13,13 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct wait {
-	TAILQ_ENTRY(wait) all;
-	uint64_t until; /* so many are stored */
-	stored_fn *fn;
-	void *arg;
-};
-
 /* A write of a job. */
 struct write {
 	struct job *job;
@@ -29,25 +22,8 @@ struct write {
 	void *arg;
 };
 
-/* ---- Waiting ----------------------------------------------------------------------------------
+/* ---- Units ----------------------------------------------------------------------------------
  */
-
-int
-store_wait(struct firmware *ctx, stored_fn *fn, void *arg)
-{
-	struct wait *wait;
-
-	if (ctx->stored == ctx->begun) {
-		fn(arg);
-		return 0;
-	}
-	wait = malloc(sizeof(*wait));
-	if (wait == NULL)
-		return OCPPD_ENOMEM;
-	*wait = (struct wait){ .until = ctx->begun, .fn = fn, .arg = arg };
-	TAILQ_INSERT_TAIL(&ctx->waits, wait, all);
-	return 0;
-}
 
 int
 store_begin(struct firmware *ctx, struct ocppd_unit **ret_unit)
@@ -58,7 +34,7 @@ store_begin(struct firmware *ctx, struct ocppd_unit **ret_unit)
 void
 store_commit(struct firmware *ctx, struct ocppd_unit *unit, ocppd_unit_fn *fn, void *arg)
 {
-	ctx->begun++;
+	ocppd_writes_begin(&ctx->writes);
 	ctx->outstanding++;
 	ctx->storage->unit_commit(unit, fn, arg);
 }
@@ -66,17 +42,10 @@ store_commit(struct firmware *ctx, struct ocppd_unit *unit, ocppd_unit_fn *fn, v
 void
 store_ended(struct firmware *ctx, int result, const struct ocppd_error *err)
 {
-	struct wait *wait;
-
 	if (result < 0)
 		OCPPD_ERROR(ctx->host, "job.unstored", OCPPD_STR("err", ocppd_error_name(result)),
 			    OCPPD_STR("text", err == NULL ? NULL : err->text));
-	ctx->stored++;
-	while ((wait = TAILQ_FIRST(&ctx->waits)) != NULL && wait->until <= ctx->stored) {
-		TAILQ_REMOVE(&ctx->waits, wait, all);
-		wait->fn(wait->arg);
-		free(wait);
-	}
+	ocppd_writes_end(&ctx->writes);
 	firmware_done(ctx);
 }
 

@@ -46,7 +46,6 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	ctx->host = host;
 	ctx->conf = conf;
 	TAILQ_INIT(&ctx->watches);
-	TAILQ_INIT(&ctx->waits);
 	r = ctx->slot =
 		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct station_slot), NULL);
 	if (r >= 0)
@@ -107,8 +106,15 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 		return ocppd_error_set(err, r, "no storage");
 	ctx->storage = ops;
 	ctx->works = (struct ocppd_work_owner){
-		sizeof(ctx->works), 0,  host, ctx->storage, ctx->storage_self, &ctx->outstanding,
-		on_work_done,       ctx
+		sizeof(ctx->works),
+		0,
+		host,
+		ctx->storage,
+		ctx->storage_self,
+		&ctx->outstanding,
+		on_work_done,
+		ctx,
+		&ctx->writes,
 	};
 	r = ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self);
 	ctx->stations = r < 0 ? NULL : ops;

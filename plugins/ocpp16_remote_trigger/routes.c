@@ -68,8 +68,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (work == NULL)
 		return;
 	work->id = id;
-	if (store_wait(ctx, on_one_settled, work) < 0)
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, on_one_settled);
 }
 
 static void
@@ -111,8 +110,7 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	(void)host;
 	if (work == NULL || ocppd_work_after(&work->base, &work->id) < 0)
 		return;
-	if (store_wait(ctx, on_list_settled, work) < 0)
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, on_list_settled);
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------

@@ -11,13 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct wait {
-	TAILQ_ENTRY(wait) all;
-	uint64_t until; /* so many are stored */
-	stored_fn *fn;
-	void *arg;
-};
-
 struct json_object *
 trigger_json(const struct ocppd_value *row)
 {
@@ -37,38 +30,6 @@ trigger_json(const struct ocppd_value *row)
 	ocppd_json_add_time_value(object, "arrived", &row[T_ARRIVED]);
 	ocppd_json_add_time_value(object, "settled", &row[T_SETTLED]);
 	return object;
-}
-
-/* ---- Waiting ----------------------------------------------------------------------------------
- */
-
-int
-store_wait(struct trigger *ctx, stored_fn *fn, void *arg)
-{
-	struct wait *wait;
-
-	if (ctx->stored == ctx->begun) {
-		fn(arg);
-		return 0;
-	}
-	wait = malloc(sizeof(*wait));
-	if (wait == NULL)
-		return OCPPD_ENOMEM;
-	*wait = (struct wait){ .until = ctx->begun, .fn = fn, .arg = arg };
-	TAILQ_INSERT_TAIL(&ctx->waits, wait, all);
-	return 0;
-}
-
-static void
-wake(struct trigger *ctx)
-{
-	struct wait *wait;
-
-	while ((wait = TAILQ_FIRST(&ctx->waits)) != NULL && wait->until <= ctx->stored) {
-		TAILQ_REMOVE(&ctx->waits, wait, all);
-		wait->fn(wait->arg);
-		free(wait);
-	}
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
@@ -103,8 +64,7 @@ unit_ended(struct trigger *ctx, int result, const struct ocppd_error *err)
 		OCPPD_ERROR(ctx->host, "trigger.unstored",
 			    OCPPD_STR("err", ocppd_error_name(result)),
 			    OCPPD_STR("text", err == NULL ? NULL : err->text));
-	ctx->stored++;
-	wake(ctx);
+	ocppd_writes_end(&ctx->writes);
 	trigger_done(ctx);
 }
 
@@ -200,7 +160,7 @@ commit(struct watch *watch, bool is_insert, ocppd_unit_fn *fn)
 			    OCPPD_STR("err", ocppd_error_name(r)));
 		return r;
 	}
-	ctx->begun++;
+	ocppd_writes_begin(&ctx->writes);
 	ctx->outstanding++;
 	ctx->storage->unit_commit(unit, fn, watch);
 	return 0;

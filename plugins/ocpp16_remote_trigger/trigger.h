@@ -85,9 +85,6 @@ struct station_slot {
 	uint32_t count;
 };
 
-struct wait;
-TAILQ_HEAD(wait_list, wait);
-
 struct trigger {
 	struct ocppd_host *host;
 	const struct trigger_conf *conf;
@@ -96,11 +93,9 @@ struct trigger {
 	const struct ocppd_stations_ops *stations; /* NULL: not offered */
 	void *stations_self;
 	struct watch_list watches;
-	struct wait_list waits;
 	void *asking; /* the route that sends just now, for the watch that follows from it */
 	settled_fn *asking_fn;
-	uint64_t begun;  /* units under way */
-	uint64_t stored; /* of them, those that ended */
+	struct ocppd_writes writes;
 	int slot;
 	uint32_t outstanding;
 	struct ocppd_work_owner works;
@@ -183,9 +178,6 @@ int on_arrival(struct ocppd_host *host, struct ocppd_call *call, struct json_obj
 void store_insert(struct watch *watch);
 /* A settled watch's end; tells who waits, and frees it. */
 void store_settle(struct watch *watch);
-/* Calls fn when all that was begun so far is stored; perhaps at once. 0 or OCPPD_ENOMEM. */
-typedef void stored_fn(void *arg);
-int store_wait(struct trigger *ctx, stored_fn *fn, void *arg);
 struct json_object *trigger_json(const struct ocppd_value *row);
 
 /* routes.c */

@@ -118,7 +118,6 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	ctx->conf = conf;
 	TAILQ_INIT(&ctx->unstored);
 	TAILQ_INIT(&ctx->live);
-	TAILQ_INIT(&ctx->waits);
 	LIST_INIT(&ctx->sending);
 	r = ctx->slot =
 		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct station_slot), NULL);
@@ -139,10 +138,13 @@ find_services(struct reservations *ctx)
 	if (r < 0)
 		return r;
 	ctx->storage = ops;
-	ctx->works = (struct ocppd_work_owner){ sizeof(ctx->works), 0,
-						ctx->host,          ctx->storage,
-						ctx->storage_self,  &ctx->outstanding,
-						on_work_done,       ctx };
+	ctx->works = (struct ocppd_work_owner){
+		sizeof(ctx->works), 0,
+		ctx->host,          ctx->storage,
+		ctx->storage_self,  &ctx->outstanding,
+		on_work_done,       ctx,
+		&ctx->writes,
+	};
 	r = ocppd_service_get(ctx->host, "ocppd.authorization", 1, 0, &ops,
 			      &ctx->authorization_self);
 	if (r < 0)

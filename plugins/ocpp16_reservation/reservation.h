@@ -51,8 +51,6 @@ struct station_slot {
 
 struct sending;
 LIST_HEAD(sending_list, sending);
-struct wait;
-TAILQ_HEAD(wait_list, wait);
 struct change;
 TAILQ_HEAD(change_list, change);
 
@@ -73,14 +71,12 @@ struct reservations {
 	struct id_block block;
 	struct id_block spare;
 	struct sending_list sending;
-	struct wait_list waits;
 	struct change_list unstored; /* in order: none overtakes another */
 	uint32_t unstored_count;
 	struct ocppd_timer *retry_timer;
 	struct ocppd_timer *retain_timer;
 	const struct reservation_conf *conf;
-	uint64_t begun;  /* changes on their way to the table */
-	uint64_t stored; /* of them, those that arrived or failed */
+	struct ocppd_writes writes;
 	int slot;
 	uint32_t outstanding;
 	struct ocppd_work_owner works;
@@ -186,9 +182,6 @@ void store_put(struct reservations *ctx, const struct note *note, const struct t
 void store_change(struct reservations *ctx, const struct note *note);
 /* A transaction that began at start_us names one that seems to be over. */
 void store_late(struct reservations *ctx, const struct note *note, int64_t start_us);
-/* Calls fn when all that was begun so far is stored; perhaps at once. 0 or OCPPD_ENOMEM. */
-typedef void stored_fn(void *arg);
-int store_wait(struct reservations *ctx, stored_fn *fn, void *arg);
 struct json_object *reservation_json(const struct ocppd_value *row);
 
 /* What could not be stored is tried again until the module stops. */

@@ -129,8 +129,7 @@ on_settled(void *arg)
 static void
 read_one(struct work *work)
 {
-	if (store_wait(work->base.ctx, on_settled, work) < 0)
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, on_settled);
 }
 
 /* With the path's id; NULL: the request was answered. */
@@ -205,8 +204,7 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	(void)host;
 	if (work == NULL || ocppd_work_after(&work->base, &work->id) < 0)
 		return;
-	if (store_wait(ctx, on_list_settled, work) < 0)
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
+	ocppd_work_await(&work->base, on_list_settled);
 }
 
 /* ---- Sending ----------------------------------------------------------------------------------

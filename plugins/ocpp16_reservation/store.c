@@ -16,13 +16,6 @@
 #define STATUS_SIZE 16
 #define REASON_SIZE 256
 
-struct wait {
-	TAILQ_ENTRY(wait) all;
-	uint64_t until; /* so many are stored */
-	stored_fn *fn;
-	void *arg;
-};
-
 struct json_object *
 reservation_json(const struct ocppd_value *row)
 {
@@ -44,38 +37,6 @@ reservation_json(const struct ocppd_value *row)
 	ocppd_json_add_time(object, "created", row[R_CREATED].number);
 	ocppd_json_add_time(object, "changed", row[R_CHANGED].number);
 	return object;
-}
-
-/* ---- Waiting ----------------------------------------------------------------------------------
- */
-
-int
-store_wait(struct reservations *ctx, stored_fn *fn, void *arg)
-{
-	struct wait *wait;
-
-	if (ctx->stored == ctx->begun) {
-		fn(arg);
-		return 0;
-	}
-	wait = malloc(sizeof(*wait));
-	if (wait == NULL)
-		return OCPPD_ENOMEM;
-	*wait = (struct wait){ .until = ctx->begun, .fn = fn, .arg = arg };
-	TAILQ_INSERT_TAIL(&ctx->waits, wait, all);
-	return 0;
-}
-
-static void
-wake(struct reservations *ctx)
-{
-	struct wait *wait;
-
-	while ((wait = TAILQ_FIRST(&ctx->waits)) != NULL && wait->until <= ctx->stored) {
-		TAILQ_REMOVE(&ctx->waits, wait, all);
-		wait->fn(wait->arg);
-		free(wait);
-	}
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
@@ -207,8 +168,6 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	(void)host;
 	if (was_late)
 		ctx->is_retrying = false;
-	else
-		ctx->stored++;
 	if (result < 0)
 		log_unstored(change, result, err == NULL ? NULL : err->text);
 	else if (count > 0 && rows[0].count > 0)
@@ -223,7 +182,8 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		if (was_late)
 			retry_next(ctx);
 	}
-	wake(ctx);
+	if (!was_late)
+		ocppd_writes_end(&ctx->writes);
 	reservation_done(ctx);
 }
 
@@ -299,7 +259,7 @@ change_commit(struct change *change)
 		return r;
 	}
 	if (!change->is_late)
-		ctx->begun++;
+		ocppd_writes_begin(&ctx->writes);
 	ctx->outstanding++;
 	ctx->storage->unit_commit(unit, on_stored, change);
 	return 0;

@@ -265,7 +265,8 @@ AT(ocppd_work_owner, storage_self, 24);
 AT(ocppd_work_owner, outstanding, 32);
 AT(ocppd_work_owner, done, 40);
 AT(ocppd_work_owner, ctx, 48);
-LEAST(ocppd_work_owner, 56);
+AT(ocppd_work_owner, writes, 56);
+LEAST(ocppd_work_owner, 64);
 
 AT(ocppd_work, owner, 0);
 AT(ocppd_work, ctx, 8);
@@ -274,7 +275,16 @@ AT(ocppd_work, fini, 24);
 AT(ocppd_work, limit, 32);
 AT(ocppd_work, is_parked, 40);
 AT(ocppd_work, reserved, 44);
-LEAST(ocppd_work, 48);
+AT(ocppd_work, next, 48);
+AT(ocppd_work, until, 56);
+AT(ocppd_work, resume, 64);
+LEAST(ocppd_work, 72);
+
+AT(ocppd_writes, begun, 0);
+AT(ocppd_writes, ended, 8);
+AT(ocppd_writes, first, 16);
+AT(ocppd_writes, last, 24);
+LEAST(ocppd_writes, 32);
 
 AT(ocppd_storage_ops, struct_size, 0);
 AT(ocppd_storage_ops, reserved, 4);
@@ -763,7 +773,8 @@ _Static_assert(sizeof(struct ocppd_strings) == 16, "grown");
 _Static_assert(sizeof(struct ocppd_sections) == 16, "grown");
 _Static_assert(sizeof(struct ocppd_value) == 40, "grown");
 _Static_assert(sizeof(struct ocppd_rows) == 32, "grown");
-_Static_assert(sizeof(struct ocppd_work) == 48, "grown");
+_Static_assert(sizeof(struct ocppd_work) == 72, "grown");
+_Static_assert(sizeof(struct ocppd_writes) == 32, "grown");
 
 struct rows_of_any {
 	OCPPD_ROWS(ocppd_field) rows;

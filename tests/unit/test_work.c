@@ -18,6 +18,7 @@ struct world {
 	struct ocppd_host owner;
 	struct ocppd_host server;
 	struct ocppd_work_owner works;
+	struct ocppd_writes writes;
 	uint32_t outstanding;
 	uint32_t done;
 	uint32_t finished;
@@ -412,6 +413,83 @@ work_of_a_list_reads_its_cursor(void **state)
 	world_fini(&world);
 }
 
+static void
+on_written(void *arg)
+{
+	struct own *own = arg;
+
+	ocppd_work_reply(&own->base, 200, json_object_new_object());
+}
+
+/* Those that wait, in order: what each was told goes to the end of `said`. */
+static void
+work_waits_for_the_writes_before_it(void **state)
+{
+	struct world world;
+	struct own *first;
+	struct own *second;
+
+	(void)state;
+	world_init(&world);
+	world.works.writes = &world.writes;
+	ocppd_work_await(&ask(&world, NULL)->base, on_written);
+	check_ended(&world, 1, "200 {};");
+
+	ocppd_writes_begin(&world.writes);
+	first = ask(&world, NULL);
+	ocppd_work_await(&first->base, on_written);
+	assert_string_equal(world.said, "");
+	world.outstanding--; /* ask() looks at one */
+	ocppd_writes_begin(&world.writes);
+	second = ask(&world, NULL);
+	ocppd_work_await(&second->base, on_written);
+	world.outstanding++;
+	assert_ptr_equal(world.writes.first, &first->base);
+	assert_ptr_equal(world.writes.last, &second->base);
+
+	ocppd_writes_end(&world.writes);
+	assert_string_equal(world.said, "200 {};");
+	assert_ptr_equal(world.writes.first, &second->base);
+	assert_int_equal(world.outstanding, 1);
+	ocppd_writes_end(&world.writes);
+	check_ended(&world, 3, "200 {};200 {};");
+	assert_null(world.writes.first);
+	assert_null(world.writes.last);
+	world_fini(&world);
+}
+
+/* A write that began later holds up nobody who came before. */
+static void
+work_does_not_wait_for_the_writes_after_it(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	world.works.writes = &world.writes;
+	ocppd_writes_begin(&world.writes);
+	ocppd_work_await(&ask(&world, NULL)->base, on_written);
+	ocppd_writes_begin(&world.writes);
+	assert_string_equal(world.said, "");
+	ocppd_writes_end(&world.writes);
+	check_ended(&world, 1, "200 {};");
+	ocppd_writes_end(&world.writes);
+	check_ended(&world, 1, "200 {};");
+	world_fini(&world);
+}
+
+static void
+work_of_an_owner_that_counts_no_writes_does_not_wait(void **state)
+{
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	ocppd_work_await(&ask(&world, NULL)->base, on_written);
+	check_ended(&world, 1, "200 {};");
+	world_fini(&world);
+}
+
 int
 main(void)
 {
@@ -423,6 +501,9 @@ main(void)
 		cmocka_unit_test(work_that_writes_expects_a_row),
 		cmocka_unit_test(work_whose_unit_cannot_be_made_is_answered),
 		cmocka_unit_test(work_of_a_list_reads_its_cursor),
+		cmocka_unit_test(work_waits_for_the_writes_before_it),
+		cmocka_unit_test(work_does_not_wait_for_the_writes_after_it),
+		cmocka_unit_test(work_of_an_owner_that_counts_no_writes_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
