@@ -12,6 +12,7 @@
 #include <ocppd/service/storage.h>
 
 #include "http_api.h"
+#include "items.h"
 #include "store.h"
 
 #include <dirent.h>
@@ -370,31 +371,15 @@ void
 backup_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const struct api *api = ctx;
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = json_object_new_array();
 	const struct backup *backup;
-	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+	struct items items;
 
+	items_init(&items);
 	TAILQ_FOREACH (backup, &api->backups->all, link) {
-		struct json_object *item;
-
-		if (backup->id[0] == '\0' || r < 0)
-			continue;
-		item = backup_json(backup);
-		if (item == NULL || json_object_array_add(items, item) != 0) {
-			(void)json_object_put(item);
-			r = OCPPD_ENOMEM;
-		}
+		if (backup->id[0] != '\0' && !items_add(&items, backup_json(backup)))
+			break;
 	}
-	if (r == 0)
-		r = ocppd_json_add(body, "items", json_object_get(items));
-	(void)json_object_put(items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, r, NULL);
+	items_reply(&items, host, request, NULL);
 }
 
 void

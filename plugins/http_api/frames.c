@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "http_api.h"
+#include "items.h"
 #include "target.h"
 
 #include <inttypes.h>
@@ -23,13 +24,12 @@
 #define LIMIT_DEFAULT 100
 
 struct walk {
-	struct json_object *items;
+	struct items items;
 	const char *action;    /* NULL: all */
 	const char *direction; /* NULL: both */
 	uint64_t before;       /* sequence; 0: from the newest */
 	uint64_t last;         /* sequence of the last one that was taken */
 	int64_t left;
-	int error;
 	bool has_more;
 };
 
@@ -90,7 +90,6 @@ static int
 on_frame(const struct ocppd_frame *frame, void *arg)
 {
 	struct walk *walk = arg;
-	struct json_object *item;
 
 	if (walk->before != 0 && frame->sequence >= walk->before)
 		return 0;
@@ -101,37 +100,11 @@ on_frame(const struct ocppd_frame *frame, void *arg)
 		walk->has_more = true;
 		return 1;
 	}
-	item = frame_json(frame);
-	if (item == NULL || json_object_array_add(walk->items, item) != 0) {
-		(void)json_object_put(item);
-		walk->error = OCPPD_ENOMEM;
+	if (!items_add(&walk->items, frame_json(frame)))
 		return 1;
-	}
 	walk->last = frame->sequence;
 	walk->left--;
 	return 0;
-}
-
-static void
-answer(struct ocppd_host *host, struct ocppd_request *request, struct walk *walk)
-{
-	struct json_object *body = json_object_new_object();
-	char next[24];
-	int r = walk->error;
-
-	(void)snprintf(next, sizeof(next), "%" PRIu64, walk->last);
-	r |= body == NULL ? OCPPD_ENOMEM : ocppd_json_add(body, "items", walk->items);
-	if (body != NULL)
-		walk->items = NULL;
-	if (r == 0 && walk->has_more)
-		r |= ocppd_json_add_str(body, "next", next);
-	(void)json_object_put(walk->items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 }
 
 void
@@ -145,6 +118,7 @@ frames_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		.before = (uint64_t)ocppd_request_query_int(request, "after", 0),
 		.left = ocppd_request_query_int(request, "limit", LIMIT_DEFAULT),
 	};
+	char next[24];
 
 	(void)ctx;
 	if (station == NULL && !station_is_known(host, station_id)) {
@@ -152,16 +126,13 @@ frames_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 				      "station %.60s is not known", station_id);
 		return;
 	}
-	walk.items = json_object_new_array();
-	if (walk.items == NULL) {
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
-		return;
-	}
+	items_init(&walk.items);
 	if (station != NULL && ocppd_frames_each(host, station, on_frame, &walk) == OCPPD_ENOTSUP) {
-		(void)json_object_put(walk.items);
+		items_fini(&walk.items);
 		ocppd_request_problem(host, request, 501, "frames-off",
 				      "frames_memory is 0: no frames are kept");
 		return;
 	}
-	answer(host, request, &walk);
+	(void)snprintf(next, sizeof(next), "%" PRIu64, walk.last);
+	items_reply(&walk.items, host, request, walk.has_more ? next : NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "command.h"
 #include "http_api.h"
+#include "items.h"
 #include "jobs_private.h"
 #include "store.h"
 
@@ -642,28 +643,15 @@ void
 jobs_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const struct api *api = ctx;
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = json_object_new_array();
 	const struct job *job;
-	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+	struct items items;
 
+	items_init(&items);
 	TAILQ_FOREACH (job, &api->jobs->all, link) {
-		struct json_object *item = r == 0 ? job_json(job) : NULL;
-
-		if (item == NULL || json_object_array_add(items, item) != 0) {
-			(void)json_object_put(item);
-			r = OCPPD_ENOMEM;
-		}
+		if (!items_add(&items, job_json(job)))
+			break;
 	}
-	if (r == 0)
-		r = ocppd_json_add(body, "items", json_object_get(items));
-	(void)json_object_put(items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, r, NULL);
+	items_reply(&items, host, request, NULL);
 }
 
 static struct job *
@@ -695,36 +683,18 @@ jobs_results(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	const struct job *job = job_of(host, request, ctx);
 	int64_t at = ocppd_request_query_int(request, "after", 0);
 	int64_t left = ocppd_request_query_int(request, "limit", RESULTS_DEFAULT);
-	struct json_object *body;
-	struct json_object *items;
+	struct items items;
 	char next[24];
-	int r;
 
 	if (job == NULL)
 		return;
-	body = json_object_new_object();
-	items = json_object_new_array();
-	r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
-	for (; r == 0 && at < job->count && left > 0; at++, left--) {
-		struct json_object *item = target_json(&job->targets[at]);
-
-		if (item == NULL || json_object_array_add(items, item) != 0) {
-			(void)json_object_put(item);
-			r = OCPPD_ENOMEM;
-		}
+	items_init(&items);
+	for (; at < job->count && left > 0; at++, left--) {
+		if (!items_add(&items, target_json(&job->targets[at])))
+			break;
 	}
-	if (r == 0)
-		r = ocppd_json_add(body, "items", json_object_get(items));
 	(void)snprintf(next, sizeof(next), "%lld", (long long)at);
-	if (r == 0 && at < job->count)
-		r = ocppd_json_add_str(body, "next", next);
-	(void)json_object_put(items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, r, NULL);
+	items_reply(&items, host, request, at < job->count ? next : NULL);
 }
 
 void

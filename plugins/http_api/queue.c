@@ -15,6 +15,7 @@
 
 #include "command.h"
 #include "http_api.h"
+#include "items.h"
 #include "pending.h"
 #include "secret.h"
 #include "store.h"
@@ -590,43 +591,30 @@ queue_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	const char *station_id = ocppd_request_query(request, "stationId");
 	const char *state = ocppd_request_query(request, "state");
 	const char *after = ocppd_request_query(request, "after");
+	const char *next = NULL;
 	int64_t left = ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	const struct queued *queued = TAILQ_FIRST(&api->queue->all);
 	const struct queued *last = NULL;
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = json_object_new_array();
-	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+	struct items items;
 
 	if (after != NULL) {
 		queued = queued_find(api->queue, after);
 		queued = queued == NULL ? NULL : TAILQ_NEXT(queued, link);
 	}
-	for (; r == 0 && queued != NULL; queued = TAILQ_NEXT(queued, link)) {
-		struct json_object *item;
-
+	items_init(&items);
+	for (; queued != NULL; queued = TAILQ_NEXT(queued, link)) {
 		if ((station_id != NULL && strcmp(station_id, queued->station_id) != 0) ||
 		    (state != NULL && strcmp(state, state_words[queued->state]) != 0))
 			continue;
 		if (left-- == 0) {
-			r = ocppd_json_add_str(body, "next", last->id);
+			next = last->id;
 			break;
 		}
-		item = queued_json(queued);
-		if (item == NULL || json_object_array_add(items, item) != 0) {
-			(void)json_object_put(item);
-			r = OCPPD_ENOMEM;
-		}
+		if (!items_add(&items, queued_json(queued)))
+			break;
 		last = queued;
 	}
-	if (r == 0)
-		r = ocppd_json_add(body, "items", json_object_get(items));
-	(void)json_object_put(items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, r, NULL);
+	items_reply(&items, host, request, next);
 }
 
 static struct queued *

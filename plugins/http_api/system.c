@@ -7,16 +7,16 @@
 #include <ocppd/plugin.h>
 
 #include "http_api.h"
+#include "items.h"
 #include "server.h"
 
 #include <string.h>
 
 #include <json-c/json.h>
 
-/* A list under construction: a failure sticks. */
+/* A list under construction. */
 struct list {
-	struct json_object *items;
-	int error;
+	struct items items;
 	uint32_t level;       /* health: the worst */
 	uint32_t has_storage; /* health: the check `storage` was seen */
 	uint32_t storage;     /* its level */
@@ -32,42 +32,21 @@ level_name(uint32_t level)
 	return level_names[level <= OCPPD_HEALTH_FAILED ? level : OCPPD_HEALTH_FAILED];
 }
 
-/* Takes item. */
+/* Takes item; error: what befell it while it was filled. */
 static void
 list_add(struct list *list, struct json_object *item, int error)
 {
-	if (error == 0 && item != NULL && json_object_array_add(list->items, item) == 0)
-		return;
-	(void)json_object_put(item);
-	list->error = OCPPD_ENOMEM;
+	if (error != 0) {
+		(void)json_object_put(item);
+		item = NULL;
+	}
+	(void)items_add(&list->items, item);
 }
 
 static void
 fail_memory(struct ocppd_host *host, struct ocppd_request *request)
 {
 	ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
-}
-
-/* Answers {"items": […]}; takes what the list holds. */
-static void
-list_reply(struct ocppd_host *host, struct ocppd_request *request, struct list *list)
-{
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = list->items;
-
-	list->items = NULL;
-	if (list->error != 0 || body == NULL) {
-		(void)json_object_put(items);
-		(void)json_object_put(body);
-		fail_memory(host, request);
-		return;
-	}
-	if (ocppd_json_add(body, "items", items) < 0) {
-		(void)json_object_put(body);
-		fail_memory(host, request);
-		return;
-	}
-	ocppd_request_reply(host, request, 200, body);
 }
 
 /* ---- Health -------------------------------------------------------------------------------- */
@@ -131,13 +110,13 @@ health_body(struct api *api, struct list *checks, struct list *listeners)
 	r |= ocppd_json_add_bool(body, "live", 1);
 	r |= ocppd_json_add_bool(body, "ready",
 				 checks->level != OCPPD_HEALTH_FAILED &&
-					 json_object_array_length(listeners->items) > 0);
+					 json_object_array_length(listeners->items.list) > 0);
 	r |= ocppd_json_add(body, "storage", storage);
-	r |= ocppd_json_add(body, "checks", json_object_get(checks->items));
+	r |= ocppd_json_add(body, "checks", json_object_get(checks->items.list));
 	r |= ocppd_json_add_int(body, "listenerCount",
-				(int64_t)json_object_array_length(listeners->items));
+				(int64_t)json_object_array_length(listeners->items.list));
 	if (checks->shows_text != 0) {
-		r |= ocppd_json_add(body, "listeners", json_object_get(listeners->items));
+		r |= ocppd_json_add(body, "listeners", json_object_get(listeners->items.list));
 		if (api->server->tcp.listener != NULL)
 			r |= ocppd_json_add_str(body, "apiAddress", api->server->tcp.name);
 		if (api->server->control.listener != NULL)
@@ -157,23 +136,25 @@ void
 system_health(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	struct api *api = ctx;
-	struct list checks = { .items = json_object_new_array() };
-	struct list listeners = { .items = json_object_new_array() };
+	struct list checks = { .level = OCPPD_HEALTH_OK };
+	struct list listeners = { .level = OCPPD_HEALTH_OK };
 	struct json_object *body = NULL;
 	bool is_live_asked;
 
 	checks.shows_text = ocppd_request_role(request) >= OCPPD_ROLE_VIEWER;
-	if (checks.items != NULL && listeners.items != NULL) {
+	items_init(&checks.items);
+	items_init(&listeners.items);
+	if (checks.items.list != NULL && listeners.items.list != NULL) {
 		(void)ocppd_health_each(host, on_check, &checks);
 		(void)ocppd_listener_each(host, on_listener, &listeners);
-		if (json_object_array_length(listeners.items) == 0 &&
+		if (json_object_array_length(listeners.items.list) == 0 &&
 		    checks.level < OCPPD_HEALTH_DEGRADED)
 			checks.level = OCPPD_HEALTH_DEGRADED; /* no station can come */
-		if (checks.error == 0 && listeners.error == 0)
+		if (checks.items.error == 0 && listeners.items.error == 0)
 			body = health_body(api, &checks, &listeners);
 	}
-	(void)json_object_put(checks.items);
-	(void)json_object_put(listeners.items);
+	items_fini(&checks.items);
+	items_fini(&listeners.items);
 	if (body == NULL) {
 		fail_memory(host, request);
 		return;
@@ -243,15 +224,12 @@ on_plugin(const struct ocppd_plugin_info *info, const struct ocppd_plugin *descr
 void
 system_plugins(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct list list = { .items = json_object_new_array() };
+	struct list list = { .protocol = NULL };
 
 	(void)ctx;
-	if (list.items == NULL) {
-		fail_memory(host, request);
-		return;
-	}
+	items_init(&list.items);
 	(void)ocppd_plugin_each(host, on_plugin, &list);
-	list_reply(host, request, &list);
+	items_reply(&list.items, host, request, NULL);
 }
 
 static int
@@ -278,16 +256,12 @@ on_action(const struct ocppd_action *action, const char *owner, void *arg)
 void
 system_actions(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct list list = { .items = json_object_new_array() };
+	struct list list = { .protocol = ocppd_request_query(request, "protocol") };
 
 	(void)ctx;
-	list.protocol = ocppd_request_query(request, "protocol");
-	if (list.items == NULL) {
-		fail_memory(host, request);
-		return;
-	}
+	items_init(&list.items);
 	(void)ocppd_action_each(host, on_action, &list);
-	list_reply(host, request, &list);
+	items_reply(&list.items, host, request, NULL);
 }
 
 /* ---- Reload -------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 
 #include "auth.h"
 #include "http_api.h"
+#include "items.h"
 #include "pending.h"
 #include "rows.h"
 #include "store.h"
@@ -294,13 +295,12 @@ tokens_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const struct api *api = ctx;
 	const struct ocppd_sections *list = &api->conf->tokens;
-	struct json_object *body = json_object_new_object();
-	struct json_object *items = json_object_new_array();
-	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
+	struct items items;
 
-	for (uint32_t i = 0; i < list->count + api->tokens->count && r == 0; i++) {
+	items_init(&items);
+	for (uint32_t i = 0; i < list->count + api->tokens->count; i++) {
 		struct made_token token = { .role = 0 };
-		struct json_object *item;
+		const char *source = i < list->count ? "configuration" : "database";
 
 		if (i < list->count) {
 			const struct token_conf *conf = ROW_AT(*list, i);
@@ -310,21 +310,10 @@ tokens_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		} else {
 			token = api->tokens->items[i - list->count];
 		}
-		item = token_json(&token, i < list->count ? "configuration" : "database");
-		if (item == NULL || json_object_array_add(items, item) != 0) {
-			(void)json_object_put(item);
-			r = OCPPD_ENOMEM;
-		}
+		if (!items_add(&items, token_json(&token, source)))
+			break;
 	}
-	if (r == 0)
-		r = ocppd_json_add(body, "items", json_object_get(items));
-	(void)json_object_put(items);
-	if (r == 0) {
-		ocppd_request_reply(host, request, 200, body);
-		return;
-	}
-	(void)json_object_put(body);
-	ocppd_request_fail(host, request, r, NULL);
+	items_reply(&items, host, request, NULL);
 }
 
 static void
