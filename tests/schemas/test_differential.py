@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the ocppd authors
-"""The validator and the official schemas judge the same payloads of all 78 messages.
+"""The validator and the official schemas judge the same payloads, of all messages that have a table.
 
 `clean` (accepted, with nothing noted) has to mean `valid`, in all three ways the validator is asked:
 for what we send, for what a station sends, and for the same with `strict`. Where it does not, a row
