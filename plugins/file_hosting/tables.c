@@ -258,7 +258,7 @@ static const struct ocppd_command download_commands[] = {
 };
 static const struct ocppd_command upload_commands[] = {
 	{ "files upload",
-	  "name <file vendor model firmwareVersion note signature certificate sha256", NULL,
+	  "<file name vendor model firmwareVersion note signature certificate sha256", NULL,
 	  "Store a firmware image" },
 };
 static const struct ocppd_command import_commands[] = {

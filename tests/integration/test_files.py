@@ -594,7 +594,7 @@ def test_ocppctl(daemon, tmp_path):
     data = os.urandom(300000)
     source = tmp_path / "fw.bin"
     source.write_bytes(data)
-    done = ocppctl(daemon, "files", "upload", "ctl.bin", str(source), "--firmwareVersion", "7")
+    done = ocppctl(daemon, "files", "upload", str(source), "ctl.bin", "--firmwareVersion", "7")
     assert done.returncode == 0, done.stderr
     stored = json.loads(done.stdout)
     assert (stored["sha256"], stored["firmwareVersion"]) == (sha256(data), "7")
@@ -609,12 +609,17 @@ def test_ocppctl(daemon, tmp_path):
     assert done.returncode == 0
     with open(os.path.join(daemon.folder, "ctl.bin"), "rb") as file:
         assert file.read() == data
-    assert ocppctl(daemon, "files", "upload", "ctl.bin", str(source)).returncode == 6
-    assert ocppctl(daemon, "files", "upload", "no.bin", str(tmp_path / "no")).returncode == 1
-    assert ocppctl(daemon, "files", "upload", "in.bin", "-", data=b"piped").returncode == 0
+    assert ocppctl(daemon, "files", "upload", str(source), "ctl.bin").returncode == 6
+    assert ocppctl(daemon, "files", "upload", str(tmp_path / "no"), "no.bin").returncode == 1
+    assert ocppctl(daemon, "files", "upload", "-", "in.bin", data=b"piped").returncode == 0
+    # Without a name of its own it has the file's; what is given by name is not asked for in its turn.
+    assert ocppctl(daemon, "files", "upload", str(source)).returncode == 0
+    assert ocppctl(daemon, "files", "upload", "name=named.bin", str(source)).returncode == 0
+    names = [item["name"] for item in daemon.api("GET", "/v1/files")[1]["items"]]
+    assert source.name in names and "named.bin" in names
     assert ocppctl(daemon, "files", "get", "999999").returncode == 7
-    assert ocppctl(daemon, "files", "upload", "no.bin").returncode == 1
-    assert b"files upload [name] file [vendor]" in ocppctl(daemon, "help").stdout
+    assert ocppctl(daemon, "files", "upload").returncode == 1
+    assert b"files upload file [name] [vendor]" in ocppctl(daemon, "help").stdout
     assert ocppctl(daemon, "files", "delete", str(stored["fileId"])).returncode == 0
 
 
@@ -644,7 +649,7 @@ def test_roles_and_ocppctl_from_afar(tmp_path):
                 assert status(role, method, path, body) == (wanted if allowed else 403), path
         source = tmp_path / "afar.bin"
         source.write_bytes(IMAGE)
-        for args, wanted in ((["upload", "afar.bin", str(source)], 0), (["get", "2", "-o", "back.bin"], 0)):
+        for args, wanted in ((["upload", str(source), "afar.bin"], 0), (["get", "2", "-o", "back.bin"], 0)):
             done = subprocess.run([os.path.join(BIN, "ocppctl"), "--url", f"http://{api}", "--token",
                                    roles["operator"], "files", *args], capture_output=True,
                                   timeout=DEADLINE_S, check=False, cwd=tmp_path)

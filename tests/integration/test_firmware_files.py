@@ -405,7 +405,7 @@ def test_ctl_from_image_to_log(tmp_path):
         loop = asyncio.get_running_loop()
         ctl = lambda *words: loop.run_in_executor(None, lambda: daemon.ctl(*words))
         async with at(daemon, "CP-1") as station:
-            status, out, err = await ctl("files", "upload", "fw-3.bin", str(image), "--firmwareVersion", "3.0")
+            status, out, err = await ctl("files", "upload", str(image), "fw-3.bin", "--firmwareVersion", "3.0")
             assert status == 0, err
             status, out, err = await ctl("--json", "firmware", "update", "CP-1", "fw-3.bin")
             assert status == 0, err

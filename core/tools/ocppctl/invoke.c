@@ -218,10 +218,29 @@ set_named(struct reading *reading, const char *text)
 	return r;
 }
 
+/* Passes over what `name=value` or an option gave before its turn. */
+static const char *
+next_name(struct reading *reading)
+{
+	const char *name = reading->next_arg;
+	size_t len = strcspn(name, " ");
+	char *copy = reading->body == NULL || len == 0 ? NULL : str_ndup(name, len);
+
+	while (copy != NULL && member(reading->body, copy) != NULL) {
+		name += len + strspn(name + len, " ");
+		len = strcspn(name, " ");
+		free(copy);
+		copy = len == 0 ? NULL : str_ndup(name, len);
+	}
+	free(copy);
+	reading->next_arg = name;
+	return name;
+}
+
 static int
 set_positional(struct reading *reading, const char *text)
 {
-	const char *name = reading->next_arg;
+	const char *name = next_name(reading);
 	size_t len = strcspn(name, " ");
 	struct json_object *parameter;
 	char *copy;
@@ -236,6 +255,9 @@ set_positional(struct reading *reading, const char *text)
 	if (*name == '>') /* -o says where it goes */
 		return usage(reading, "unexpected argument", text);
 	if (is_file(name)) {
+		r = set_named(reading, text); /* "./name=value" is a file */
+		if (r != 0)
+			return r < 0 ? r : 0;
 		reading->file = text;
 		reading->next_arg = name + len + strspn(name + len, " ");
 		return 0;
@@ -365,6 +387,20 @@ read_args(struct reading *reading, char *const *args, size_t count)
 	return 0;
 }
 
+/* A file that goes along is called what it is called here, unless it is told otherwise. */
+static int
+name_file(struct reading *reading)
+{
+	const char *slash = reading->file == NULL ? NULL : strrchr(reading->file, '/');
+	const char *name = slash == NULL ? reading->file : slash + 1;
+
+	if (name == NULL || strcmp(name, "-") == 0 || reading->body == NULL ||
+	    member(reading->body, "name") != NULL ||
+	    member(member(reading->schema, "properties"), "name") == NULL)
+		return 0;
+	return set_by_assignment(reading, "name", name);
+}
+
 /* Fills the names in the path's template. */
 static int
 write_path(const struct reading *reading, struct buf *out)
@@ -440,6 +476,8 @@ invocation_init(struct invocation *invocation, const struct spec *spec,
 		reading.schema = spec_body(spec, command, NULL);
 	}
 	r = read_args(&reading, args, count);
+	if (r == 0)
+		r = name_file(&reading);
 	if (r == 0)
 		r = write_path(&reading, &path);
 	if (r < 0)
