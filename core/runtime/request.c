@@ -343,6 +343,11 @@ ocppd_request_begin(struct ocppd_host *host, struct ocppd_request *request, uint
 		finish(request);
 		return OCPPD_EGONE;
 	}
+	if (!request->ops.begin) {
+		answer_problem(request, 501, "unsupported", "the asker takes no answer in pieces",
+			       "");
+		return OCPPD_EGONE;
+	}
 	request->is_begun = true;
 	request->ops.begin(request->connection, status, content_type);
 	if (request->is_gone) {

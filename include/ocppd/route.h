@@ -108,7 +108,8 @@ OCPPD_API void ocppd_request_end(struct ocppd_host *host, struct ocppd_request *
 
 /*
  * How a server answers; every function is called at most once for a request unless said. The handle
- * is gone after reply and end, and after a write that answered OCPPD_EGONE.
+ * is gone after reply and end, and after a write that answered OCPPD_EGONE. Who asks its own daemon
+ * for what is short leaves begin, write and end NULL: an answer in pieces is a problem for it then.
  */
 struct ocppd_request_server {
 	uint32_t struct_size;

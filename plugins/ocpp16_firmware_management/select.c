@@ -169,39 +169,8 @@ on_reply(void *connection, uint32_t status, uint32_t is_problem, struct json_obj
 	json_object_put(body);
 }
 
-/* A list is never answered in pieces. */
-static void
-on_begin(void *connection, uint32_t status, const char *content_type)
-{
-	(void)connection;
-	(void)status;
-	(void)content_type;
-}
-
-static int
-on_write(void *connection, const char *data, size_t len)
-{
-	(void)connection;
-	(void)data;
-	(void)len;
-	return 0;
-}
-
-static void
-on_end(void *connection)
-{
-	struct selection *selection = connection;
-
-	selection->page = NULL;
-	end(selection, 503, "selection-failed", "the list of stations cannot be had");
-}
-
 static const struct ocppd_request_server self_server = {
-	.struct_size = sizeof(self_server),
-	.reply = on_reply,
-	.begin = on_begin,
-	.write = on_write,
-	.end = on_end,
+	.struct_size = sizeof(self_server), .reply = on_reply, /* in pieces: is refused for us */
 };
 
 struct pairs {

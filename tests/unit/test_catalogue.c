@@ -389,6 +389,39 @@ long_answer_whose_asker_goes(void **state)
 }
 
 static void
+long_answer_to_who_takes_none_is_a_problem(void **state)
+{
+	static const struct ocppd_request_server short_server = {
+		.struct_size = sizeof(short_server),
+		.reply = server_reply,
+	};
+	static const char *const none[] = { NULL };
+	const struct ocppd_request_info info = { .struct_size = sizeof(info),
+						 .role = OCPPD_ROLE_OPERATOR,
+						 .user = "uid:1000",
+						 .params = none,
+						 .query = none };
+	struct world world;
+	uint32_t is_open = 0;
+
+	(void)state;
+	world_init(&world);
+	assert_non_null(ocppd_request_call(&world.server, &routes[1], &world.owner, &info,
+					   &short_server, &world, &is_open));
+	assert_int_equal(is_open, 1);
+	assert_int_equal(ocppd_request_begin(&world.owner, world.open, 200, "text/event-stream",
+					     on_ready, on_gone, &world),
+			 OCPPD_EGONE);
+	assert_ptr_equal(
+		strstr(world.said, "problem 501 {\"type\":\"urn:ocppd:problem:unsupported\""),
+		world.said);
+	(void)core_turn(&world.fixture.core);
+	assert_int_equal(world.ready, 0);
+	assert_int_equal(world.gone, 0);
+	world_fini(&world);
+}
+
+static void
 request_whose_asker_went_is_still_answered(void **state)
 {
 	struct world world;
@@ -479,6 +512,7 @@ main(void)
 		cmocka_unit_test(problem_is_rfc_9457),
 		cmocka_unit_test(long_answer_waits_for_room),
 		cmocka_unit_test(long_answer_whose_asker_goes),
+		cmocka_unit_test(long_answer_to_who_takes_none_is_a_problem),
 		cmocka_unit_test(request_whose_asker_went_is_still_answered),
 		cmocka_unit_test(request_of_a_stopping_module_gets_503),
 		cmocka_unit_test(request_whose_server_stops_is_forgotten),
