@@ -72,17 +72,27 @@ reply(struct job *job, struct json_object *body)
 	job_free(job);
 }
 
+/* Not one that was deleted, and that the core remembers. */
+static bool
+is_there(const struct lists *ctx, struct ocppd_station *station)
+{
+	return ocppd_station_is_connected(station) != 0 || ctx->stations->is_known == NULL ||
+	       ctx->stations->is_known(ctx->stations_self, ctx->host, ocppd_station_id(station)) >
+		       0;
+}
+
 /* The station of the path. NULL: the request was answered. */
 static struct ocppd_station *
-station_of(struct ocppd_host *host, struct ocppd_request *request)
+station_of(const struct lists *ctx, struct ocppd_request *request)
 {
 	struct ocppd_station *station =
-		ocppd_station_find(host, ocppd_request_param(request, "stationId"));
+		ocppd_station_find(ctx->host, ocppd_request_param(request, "stationId"));
 
-	if (station == NULL)
-		ocppd_request_problem(host, request, 404, "unknown-station",
-				      "There is no such station");
-	return station;
+	if (station != NULL && is_there(ctx, station))
+		return station;
+	ocppd_request_problem(ctx->host, request, 404, "unknown-station",
+			      "There is no such station");
+	return NULL;
 }
 
 /* ---- One ---------------------------------------------------------------------------------------
@@ -178,7 +188,7 @@ begin(struct job *job, struct ocppd_request *request)
 void
 routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
-	struct ocppd_station *station = station_of(host, request);
+	struct ocppd_station *station = station_of(arg, request);
 	struct job *job;
 
 	if (station == NULL)
@@ -194,7 +204,7 @@ void
 routes_sync(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
 	struct lists *ctx = arg;
-	struct ocppd_station *station = station_of(host, request);
+	struct ocppd_station *station = station_of(arg, request);
 	struct list_slot *slot;
 	struct job *job;
 
@@ -226,6 +236,7 @@ routes_sync(struct ocppd_host *host, struct ocppd_request *request, void *arg)
  */
 
 struct id_page {
+	const struct lists *ctx;
 	const char *after;
 	const char **ids; /* sorted when whole */
 	size_t count;
@@ -245,7 +256,7 @@ collect(struct ocppd_host *host, struct ocppd_station *station, void *arg)
 	const char *station_id = ocppd_station_id(station);
 
 	(void)host;
-	if (strcmp(station_id, page->after) <= 0)
+	if (strcmp(station_id, page->after) <= 0 || !is_there(page->ctx, station))
 		return 0;
 	if (page->count == page->size) {
 		size_t size = page->size == 0 ? 256 : page->size * 2;
@@ -331,7 +342,7 @@ static int
 read_page(const struct job *job, struct id_page *ret_page)
 {
 	const char *after = ocppd_request_query(job->request, "after");
-	struct id_page page = { .after = after == NULL ? "" : after };
+	struct id_page page = { .ctx = job->ctx, .after = after == NULL ? "" : after };
 	int r = ocppd_station_each(job->ctx->host, collect, &page);
 
 	if (r < 0) {

@@ -19,10 +19,13 @@ struct ocppd_station *
 routes_station(struct smart *ctx, struct ocppd_request *request, const char *station_id)
 {
 	struct ocppd_station *station = ocppd_station_find(ctx->host, station_id);
+	bool is_connected = station != NULL && ocppd_station_is_connected(station) != 0;
 
-	if (station == NULL && ctx->stations->is_known != NULL &&
-	    ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) > 0)
-		station = ocppd_station_get(ctx->host, station_id);
+	/* The core remembers one that was deleted, too. */
+	if (!is_connected && ctx->stations->is_known != NULL)
+		station = ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) > 0
+				  ? ocppd_station_get(ctx->host, station_id)
+				  : NULL;
 	if (station == NULL)
 		ocppd_request_problem(ctx->host, request, 404, "unknown-station",
 				      "There is no such station");

@@ -416,6 +416,10 @@ def test_stations_out_of_step(tmp_path):
         assert status == 0 and "CP-3" in out and "CP-1" not in out, out + err
         status, out, err = daemon.ctl("local-lists", "show", "CP-1", "--entries", "true")
         assert status == 0 and "TAG-0002" in out, out + err
+        # One that is no more is not out of step.
+        assert daemon.api("DELETE", "/v1/stations/CP-3")[0] == 204
+        assert daemon.api("GET", "/v1/local-lists")[1]["items"] == []
+        assert daemon.api("GET", "/v1/stations/CP-3/local-list")[0] == 404
 
 
 def test_ocppctl_brings_a_station_up_to_date(tmp_path):

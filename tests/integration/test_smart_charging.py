@@ -371,6 +371,9 @@ def test_composite_is_computed_and_compared(tmp_path):
             assert len(body["warnings"]) == 2
         status, body = await composite(daemon, query="duration=60&compare=true")
         assert (status, body["reported"]["status"]) == (200, "not-connected")
+        assert (await daemon.api_async("DELETE", "/v1/stations/CP-1"))[0] == 204
+        assert (await composite(daemon, query="duration=60"))[0] == 404
+        assert (await daemon.api_async("GET", "/v1/stations/CP-1/charging-profiles"))[0] == 404
 
     with Daemon(tmp_path, MODULE) as daemon:
         run(play(daemon))
