@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import subprocess
+import threading
 
 import pytest
 from harness import BIN, DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
@@ -123,7 +124,7 @@ def test_connection_ends_for_all_that_wait(daemon):
         async with painter(daemon, lambda payload: None) as station:
             asked = [asyncio.ensure_future(paint(daemon, {"colour": "red"})) for _ in range(3)]
             while not station.calls:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
             await station.socket.close()
             ended = await asyncio.gather(*asked)
             # One that came after the end finds nobody connected.
@@ -179,7 +180,7 @@ def test_asker_that_leaves_disturbs_nothing(daemon):
                          b"Content-Length: 16\r\n\r\n" + b'{"colour":"red"}')
             await writer.drain()
             while not station.calls:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
             writer.close()
             await writer.wait_closed()
             released.set()
@@ -197,7 +198,7 @@ def test_daemon_stops_while_one_waits(tmp_path):
         async with painter(running, lambda payload: None) as station:
             asked = asyncio.ensure_future(paint(running, {"colour": "red"}))
             while not station.calls:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)
             ended = asyncio.get_running_loop().run_in_executor(None, running.stop)
             status, body = await asked
             assert status in (409, 503), body
@@ -317,9 +318,14 @@ def test_ocppctl_tail(daemon):
                            "station.*"], stdout=subprocess.PIPE, text=True) as process:
         while len(daemon.log.events("http.answered", route="/v1/events")) == before and process.poll() is None:
             assert daemon.api("GET", "/v1/health")[0] == 200
-        visit(daemon, "TAIL-1")
-        assert json.loads(process.stdout.readline())["stationId"] == "TAIL-1"
-        process.kill()
+        patience = threading.Timer(DEADLINE_S, process.kill)
+        patience.start()
+        try:
+            visit(daemon, "TAIL-1")
+            assert json.loads(process.stdout.readline())["stationId"] == "TAIL-1"
+        finally:
+            patience.cancel()
+            process.kill()
 
 
 def test_too_many_and_lagging_followers(tmp_path):
