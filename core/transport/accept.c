@@ -39,7 +39,7 @@
 #define KEEP_IDLE_S 60
 #define KEEP_INTERVAL_S 15
 #define KEEP_COUNT 4
-#define DESCRIPTORS_RESERVED 512   /* modules, databases, the operator API */
+#define DESCRIPTORS_RESERVED 512   /* modules, databases, the operator API; half of fewer */
 #define DESCRIPTORS_USEFUL 1048576 /* lws has a table as long as the limit */
 
 /* ---- Descriptors ------------------------------------------------------------------------- */
@@ -67,7 +67,9 @@ accept_raise_limit(struct transport *transport, int64_t wanted)
 			limit.rlim_cur = before;
 	}
 
-	int64_t usable = (int64_t)limit.rlim_cur - DESCRIPTORS_RESERVED;
+	int64_t half = (int64_t)limit.rlim_cur / 2;
+	int64_t usable =
+		half < DESCRIPTORS_RESERVED ? half : (int64_t)limit.rlim_cur - DESCRIPTORS_RESERVED;
 	if (usable < 1)
 		usable = 1;
 	if (usable < wanted)

@@ -4,6 +4,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import sqlite3
 import time
@@ -109,3 +110,21 @@ def test_requests_that_are_no_handshake_hold_no_place(tmp_path):
                 return False
             await eventually(is_in)
         run(session())
+
+
+def test_few_descriptors_leave_half_to_stations(tmp_path, monkeypatch):
+    """Without the right to raise the limit."""
+    wrapper = "prlimit --nofile=200:200"
+    if os.geteuid() == 0:
+        wrapper += " setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource"
+    monkeypatch.setenv("OCPPD_WRAPPER", wrapper)
+
+    async def session(daemon):
+        async with contextlib.AsyncExitStack() as stack:
+            for i in range(20):
+                await stack.enter_async_context(Station.connect(daemon, f"CP-{i}"))
+
+    with Daemon(tmp_path) as daemon:
+        told = daemon.log.wait("descriptors.limited")
+        assert (told["limit"], told["max_connections"]) == ("200", "100")
+        run(session(daemon))
