@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import select
 import shlex
 import signal
@@ -21,6 +22,7 @@ import threading
 import time
 import uuid
 
+import pytest
 import websockets
 from official import Conversation
 
@@ -396,6 +398,16 @@ def now():
 
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 4 * DEADLINE_S))
+
+
+def need_descriptors(count):
+    """Raises what this process may open; skips the test where it may not."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if hard != unlimited and hard < count:
+        pytest.skip(f"{count} descriptors are needed, {hard} allowed")
+    if soft != unlimited and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def raw_connection(daemon):

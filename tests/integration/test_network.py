@@ -13,7 +13,8 @@ import struct
 import pytest
 import websockets
 from harness import (
-    DEADLINE_S, Daemon, Station, connect, raw_connection, raw_request, run, upgrade_request)
+    DEADLINE_S, Daemon, Station, connect, need_descriptors, raw_connection, raw_request, run,
+    upgrade_request)
 
 STATIONS = {"stations": {"unknown": "reject", "stations": [
     {"id": "GOOD"}, {"id": "CP-1"}, {"id": "CP-2"}, {"id": "STRICT", "strict": True},
@@ -389,6 +390,8 @@ def test_client_that_never_reads_costs_nobody_else(daemon):
 
 
 def test_unfinished_handshakes_end_and_hinder_nobody(daemon):
+    need_descriptors(2048)
+
     async def body():
         connections = []
         try:

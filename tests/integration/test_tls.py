@@ -10,7 +10,7 @@ import signal
 import ssl
 
 import pytest
-from harness import DEADLINE_S, Daemon, Station, raw_connection, run, upgrade_request
+from harness import DEADLINE_S, Daemon, Station, need_descriptors, raw_connection, run, upgrade_request
 from pki import authority, grant
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -161,6 +161,8 @@ def test_station_that_distrusts_us_is_counted(tmp_path, keys):
 
 
 def test_two_hundred_stations_at_once(daemon, keys):
+    need_descriptors(1024)  # the daemon serves half of them
+
     async def one(made):
         async with connect(daemon, "PW", made, bytes.fromhex(KEY), boot=False):
             pass

@@ -31,6 +31,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -822,6 +823,11 @@ message_burst_of_many_stations_is_answered(void **state)
 {
 	int fds[BURST];
 	char request[512];
+	struct rlimit allowed;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &allowed), 0);
+	if (allowed.rlim_max < 3 * BURST)
+		skip(); /* both ends are here */
 
 	for (int i = 0; i < BURST; i++) {
 		(void)snprintf(request, sizeof(request),
