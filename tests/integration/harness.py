@@ -131,6 +131,38 @@ class UnixHTTPConnection(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+class Follower:
+    """GET /v1/events, event by event."""
+
+    def __init__(self, daemon, query="", **headers):
+        self.connection = UnixHTTPConnection(daemon.socket)
+        self.connection.request("GET", "/v1/events" + query, headers=headers)
+        self.answer = self.connection.getresponse()
+        if self.answer.status == 200:
+            assert self.answer.readline() == b": ocppd\n" and self.answer.readline() == b"\n"
+
+    def next(self):
+        event = {}
+        while True:
+            line = self.answer.readline().decode()
+            assert line, "the stream ended"
+            line = line.rstrip("\n")
+            if not line and event:
+                event["data"] = json.loads(event["data"])
+                return event
+            if line and not line.startswith(":"):
+                name, value = line.split(": ", 1)
+                event[name] = value
+
+    def next_body(self):
+        """What a module published."""
+        return self.next()["data"]["body"]
+
+    def close(self):
+        self.connection.close()
+        self.answer.close()
+
+
 class Daemon:
     """`ocppd` in a folder of its own. Use as a context manager."""
 

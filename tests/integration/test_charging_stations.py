@@ -6,8 +6,7 @@ import asyncio
 import os
 import sqlite3
 
-from harness import PLUGINS, Daemon, Station, now, run
-from test_commands import Follower
+from harness import PLUGINS, Daemon, Follower, Station, now, run
 from test_smart_charging import (ACCEPTED, REJECTED, command, composite, held, profile, schedule,
                                  sent, set_profile, wait_held)
 

@@ -12,7 +12,7 @@ import subprocess
 import threading
 
 import pytest
-from harness import BIN, DEADLINE_S, PLUGINS, Daemon, Station, UnixHTTPConnection, run
+from harness import BIN, DEADLINE_S, PLUGINS, Daemon, Follower, Station, UnixHTTPConnection, run
 
 MODULES = os.path.join(PLUGINS, "..", "tests", "modules", "modules")
 WITHOUT = {"ocpp16_core": None, "storage_sqlite": None, "stations": None, "id_tags": None}
@@ -261,30 +261,6 @@ def test_reader_that_leaves_ends_its_source(daemon):
     assert sock.recv(16)
     sock.close()
     daemon.log.wait("stream.abandoned")
-
-
-class Follower:
-    """GET /v1/events, event by event."""
-
-    def __init__(self, daemon, query="", **headers):
-        self.connection = UnixHTTPConnection(daemon.socket)
-        self.connection.request("GET", "/v1/events" + query, headers=headers)
-        self.answer = self.connection.getresponse()
-        if self.answer.status == 200:
-            assert self.answer.readline() == b": ocppd\n" and self.answer.readline() == b"\n"
-
-    def next(self):
-        event = {}
-        while (line := self.answer.readline().decode().rstrip("\n")) or not event:
-            if line and not line.startswith(":"):
-                name, value = line.split(": ", 1)
-                event[name] = value
-        event["data"] = json.loads(event["data"])
-        return event
-
-    def close(self):
-        self.connection.close()
-        self.answer.close()
 
 
 def visit(daemon, station_id):

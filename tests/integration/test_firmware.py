@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 import pytest
-from harness import CallError, DEADLINE_S, Daemon, Station, UnixHTTPConnection, run
+from harness import CallError, DEADLINE_S, Daemon, Follower, Station, run
 
 MODULE = {"ocpp16_firmware_management": {"retry_interval": "1s"}}
 UPDATES = "/v1/firmware/updates"
@@ -933,26 +933,6 @@ def test_lists_and_ctl(daemon):
     assert daemon.ctl("firmware", "unasked")[0] == 0
 
 
-class Events:
-    def __init__(self, daemon, types):
-        self.connection = UnixHTTPConnection(daemon.socket)
-        self.connection.request("GET", f"/v1/events?types={types}")
-        self.answer = self.connection.getresponse()
-        assert self.answer.status == 200
-
-    def next(self):
-        while True:
-            line = self.answer.readline().decode()
-            assert line, "the stream ended"
-            if line.startswith("data: "):
-                data = json.loads(line[6:])
-                return data.get("body", data)
-
-    def close(self):
-        self.connection.close()
-        self.answer.close()
-
-
 def test_events_and_metrics(tmp_path):
     async def session(daemon):
         async with at(daemon, "CP-1") as station:
@@ -963,18 +943,18 @@ def test_events_and_metrics(tmp_path):
             await tell_upload(station, "Idle")
 
     with Daemon(tmp_path, {**MODULE, "metrics": {}}, connect_grace="0s") as daemon:
-        changed = Events(daemon, "firmware.changed")
-        others = Events(daemon, "firmware.unasked,firmware.version")
+        changed = Follower(daemon, "?types=firmware.changed")
+        others = Follower(daemon, "?types=firmware.unasked,firmware.version")
         run(session(daemon))
         states = []
         while not states or states[-1] != "Verified":
-            body = changed.next()
+            body = changed.next_body()
             if not states or states[-1] != body["state"]:
                 states.append(body["state"])
         assert states[-4:] == ["Sending", "Confirmed", "Downloading", "Verified"], states
-        assert others.next()["firmwareVersion"] == "1.0"
-        assert others.next() == {"stationId": "CP-1", "firmwareVersion": "2.0", "previousVersion": "1.0"}
-        assert others.next()["status"] == "Idle"
+        assert others.next_body()["firmwareVersion"] == "1.0"
+        assert others.next_body() == {"stationId": "CP-1", "firmwareVersion": "2.0", "previousVersion": "1.0"}
+        assert others.next_body()["status"] == "Idle"
         changed.close()
         others.close()
         status, text, err = daemon.ctl("metrics")

@@ -9,8 +9,7 @@ import re
 import sqlite3
 
 import pytest
-from harness import CallError, Daemon, Station, now, run
-from test_commands import Follower
+from harness import CallError, Daemon, Follower, Station, now, run
 
 MODULE = "ocpp16_local_auth_list"
 

@@ -3,12 +3,11 @@
 """Triggered messages: each of them, each answer, and what came of it."""
 
 import asyncio
-import json
 import sqlite3
 import time
 
 import pytest
-from harness import CallError, DEADLINE_S, Daemon, Station, UnixHTTPConnection, now, run
+from harness import CallError, DEADLINE_S, Daemon, Follower, Station, now, run
 
 MODULE = {"ocpp16_remote_trigger": {"arrival_timeout": "2s"}}
 
@@ -356,27 +355,6 @@ def test_module_leaves_and_returns(tmp_path):
         run(session(daemon))
 
 
-class Follower:
-    """The events of one topic, as the API streams them."""
-
-    def __init__(self, daemon, topic):
-        self.connection = UnixHTTPConnection(daemon.socket)
-        self.connection.request("GET", f"/v1/events?types={topic}")
-        self.answer = self.connection.getresponse()
-
-    def next(self):
-        while True:
-            line = self.answer.readline().decode()
-            assert line, "the stream ended"
-            if line.startswith("data: "):
-                data = json.loads(line[6:])
-                return data.get("body", data)
-
-    def close(self):
-        self.connection.close()
-        self.answer.close()
-
-
 def test_triggers_work_while_storage_takes_no_writes(tmp_path):
     async def session(daemon, database):
         async with Station.connect(daemon, "CP-1") as station:
@@ -409,14 +387,14 @@ def test_triggers_work_while_storage_takes_no_writes(tmp_path):
 def test_events_and_metrics(tmp_path):
     async def session(daemon):
         loop = asyncio.get_running_loop()
-        follower = Follower(daemon, "trigger.settled")
+        follower = Follower(daemon, "?types=trigger.settled")
         async with Station.connect(daemon) as station:
             Triggered(station)
             record = (await trigger(daemon, "CP-1", "Heartbeat"))[1]
-            assert await loop.run_in_executor(None, follower.next) == record
+            assert await loop.run_in_executor(None, follower.next_body) == record
             Triggered(station, "Rejected")
             assert (await trigger(daemon, "CP-1", "Heartbeat"))[0] == 409
-            assert (await loop.run_in_executor(None, follower.next))["outcome"] == "Rejected"
+            assert (await loop.run_in_executor(None, follower.next_body))["outcome"] == "Rejected"
         follower.close()
         code, text, err = await loop.run_in_executor(None, lambda: daemon.ctl("metrics"))
         assert code == 0, err

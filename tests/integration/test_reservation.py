@@ -4,12 +4,11 @@
 
 import asyncio
 import contextlib
-import json
 import sqlite3
 import time
 
 import pytest
-from harness import CallError, DEADLINE_S, Daemon, Station, UnixHTTPConnection, now, run
+from harness import CallError, DEADLINE_S, Daemon, Follower, Station, now, run
 
 MODULE = {"ocpp16_reservation": {}}
 
@@ -529,27 +528,6 @@ def test_ids_pass_over_what_operators_chose(daemon):
     run(session())
 
 
-class Follower:
-    """The events of one topic, as the API streams them."""
-
-    def __init__(self, daemon, topic):
-        self.connection = UnixHTTPConnection(daemon.socket)
-        self.connection.request("GET", f"/v1/events?types={topic}")
-        self.answer = self.connection.getresponse()
-
-    def next(self):
-        while True:
-            line = self.answer.readline().decode()
-            assert line, "the stream ended"
-            if line.startswith("data: "):
-                data = json.loads(line[6:])
-                return data.get("body", data)
-
-    def close(self):
-        self.connection.close()
-        self.answer.close()
-
-
 def test_what_happens_while_storage_is_out_is_stored_later(tmp_path):
     async def play(daemon, database):
         async with reserving(daemon, "CP-1") as station:
@@ -684,12 +662,12 @@ def test_what_ended_long_ago_is_forgotten(tmp_path):
 def test_events_and_metrics(tmp_path):
     async def session(daemon):
         loop = asyncio.get_running_loop()
-        follower = Follower(daemon, "reservation.changed")
+        follower = Follower(daemon, "?types=reservation.changed")
         async with reserving(daemon, "CP-1") as station:
             record = await reserve(daemon, "CP-1")
             await status_of(station, 1, "Faulted", "GroundFailure")
             for status, active in (("Accepted", True), ("Faulted", False)):
-                body = await loop.run_in_executor(None, follower.next)
+                body = await loop.run_in_executor(None, follower.next_body)
                 assert (body["status"], body["active"]) == (status, active), body
                 assert body["reservationId"] == record["reservationId"]
         follower.close()
