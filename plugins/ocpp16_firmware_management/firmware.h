@@ -455,6 +455,8 @@ const char *version_of(struct firmware *ctx, struct ocppd_station *station); /* 
 /* ---- routes.c, rollout_routes.c ----------------------------------------------------------------
  */
 
+/* One that is connected or on record; NULL: there is none. */
+struct ocppd_station *routes_station(struct firmware *ctx, const char *station_id);
 void routes_update_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_update_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_update_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

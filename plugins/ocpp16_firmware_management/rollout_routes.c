@@ -373,9 +373,7 @@ take_ids(struct work *work, struct json_object *ids)
 
 		if (ocppd_json_get(seen, id) != NULL)
 			continue;
-		is_good = ocppd_station_find(ctx->host, id) != NULL ||
-			  (ctx->stations != NULL &&
-			   ctx->stations->is_known(ctx->stations_self, ctx->host, id) > 0);
+		is_good = routes_station(ctx, id) != NULL;
 		if (!is_good)
 			snprintf(text, sizeof(text), "There is no station %s", id);
 		ocppd_json_add_bool(seen, id, 1);

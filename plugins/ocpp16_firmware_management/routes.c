@@ -227,15 +227,25 @@ on_added(struct firmware *ctx, int result, struct job *job, void *arg)
 	job_release(job);
 }
 
+struct ocppd_station *
+routes_station(struct firmware *ctx, const char *station_id)
+{
+	struct ocppd_station *station = ocppd_station_find(ctx->host, station_id);
+
+	if (ctx->stations == NULL || (station != NULL && ocppd_station_is_connected(station) != 0))
+		return station;
+	/* The core remembers one that was deleted, too. */
+	return ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) > 0
+		       ? ocppd_station_get(ctx->host, station_id)
+		       : NULL;
+}
+
 static struct ocppd_station *
 find_station(struct firmware *ctx, struct ocppd_request *request)
 {
 	const char *station_id = ocppd_json_get_str(ocppd_request_body(request), "stationId");
-	struct ocppd_station *station = ocppd_station_find(ctx->host, station_id);
+	struct ocppd_station *station = routes_station(ctx, station_id);
 
-	if (station == NULL && ctx->stations != NULL &&
-	    ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) > 0)
-		station = ocppd_station_get(ctx->host, station_id);
 	if (station == NULL)
 		ocppd_request_problem(ctx->host, request, 404, "unknown-station",
 				      "There is no such station");

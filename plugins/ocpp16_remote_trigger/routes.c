@@ -205,9 +205,10 @@ find_station(struct trigger *ctx, struct ocppd_request *request, struct ocppd_st
 	*ret = ocppd_station_find(ctx->host, station_id);
 	if (*ret != NULL && ocppd_station_is_connected(*ret))
 		return true;
-	if (*ret == NULL &&
-	    (ctx->stations == NULL ||
-	     ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0))
+	/* The core remembers one that was deleted, too. */
+	if (ctx->stations == NULL
+		    ? *ret == NULL
+		    : ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0)
 		ocppd_request_problem(ctx->host, request, 404, "unknown-station",
 				      "There is no such station");
 	else

@@ -396,9 +396,10 @@ find_station(struct work *work, const char *station_id)
 	work->station = ocppd_station_find(ctx->host, station_id);
 	if (work->station != NULL && ocppd_station_is_connected(work->station))
 		return true;
-	if (work->station == NULL &&
-	    (ctx->stations == NULL ||
-	     ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0))
+	/* The core remembers one that was deleted, too. */
+	if (ctx->stations == NULL
+		    ? work->station == NULL
+		    : ctx->stations->is_known(ctx->stations_self, ctx->host, station_id) <= 0)
 		ocppd_work_problem(&work->base, 404, "unknown-station", "There is no such station");
 	else
 		ocppd_work_problem(&work->base, 409, "not-connected",

@@ -219,11 +219,13 @@ BAD = [
     (UPDATES, {"stationId": "CP-BAD", "image": "x"}, 501),
     (UPDATES, {"stationId": "CP-BAD", "location": WHERE, "retries": -1}, 400),
     (UPDATES, {"stationId": "CP-NOBODY", "location": WHERE}, 404),
+    (UPDATES, {"stationId": "CP-GONE", "location": WHERE}, 404),
     (DIAGNOSTICS, {"stationId": "CP-BAD"}, 501),
     (DIAGNOSTICS, {"stationId": "CP-BAD", "location": WHERE, "startTime": "2026-01-02T00:00:00Z",
                    "stopTime": "2026-01-01T00:00:00Z"}, 400),
     (ROLLOUTS, {"location": WHERE}, 400), (ROLLOUTS, {"location": WHERE, "stations": []}, 400),
     (ROLLOUTS, {"location": WHERE, "stations": ["CP-BAD", "CP-NOBODY"]}, 404),
+    (ROLLOUTS, {"location": WHERE, "stations": ["CP-BAD", "CP-GONE"]}, 404),
     (ROLLOUTS, {"location": WHERE, "select": ["colour=red"]}, 400),
     (ROLLOUTS, {"location": WHERE, "select": ["label=none=at-all"]}, 404),
     (ROLLOUTS, {"location": WHERE, "select": ["connected=perhaps"]}, 400),
@@ -232,7 +234,9 @@ BAD = [
 
 @pytest.mark.parametrize("path,body,expected", BAD)
 def test_what_makes_no_sense_is_refused(daemon, path, body, expected):
-    assert daemon.api("PUT", "/v1/stations/CP-BAD", {"registrationStatus": "Accepted"})[0] < 300
+    for station_id in ("CP-BAD", "CP-GONE"):
+        assert daemon.api("PUT", f"/v1/stations/{station_id}", {"registrationStatus": "Accepted"})[0] < 300
+    assert daemon.api("DELETE", "/v1/stations/CP-GONE")[0] == 204
     status, answer = daemon.api("POST", path, body)
     assert status == expected and answer["detail"], answer
     assert daemon.api("GET", f"{UPDATES}?stationId=CP-BAD")[1]["items"] == []

@@ -257,6 +257,8 @@ def test_not_connected_and_unknown(daemon):
         assert daemon.api("PUT", "/v1/stations/CP-AWAY", {"registrationStatus": "Accepted"})[0] < 300
         assert (await trigger(daemon, "CP-AWAY", "Heartbeat"))[0] == 409
         assert (await trigger(daemon, "CP-NOWHERE", "Heartbeat"))[0] == 404
+        assert daemon.api("DELETE", "/v1/stations/CP-AWAY")[0] == 204
+        assert (await trigger(daemon, "CP-AWAY", "Heartbeat"))[0] == 404
         for one in ("0", "x", "99999999"):
             assert (await daemon.api_async("GET", f"/v1/triggers/{one}"))[0] == 404
         assert (await daemon.api_async("GET", "/v1/triggers?after=x"))[0] == 400

@@ -430,7 +430,9 @@ def test_lists_and_ctl(daemon):
 
 def test_not_connected_and_unknown(daemon):
     assert daemon.api("PUT", "/v1/stations/CP-AWAY", {"registrationStatus": "Accepted"})[0] < 300
-    for station_id, expected in (("CP-AWAY", 409), ("CP-NOWHERE", 404)):
+    assert daemon.api("PUT", "/v1/stations/CP-GONE", {"registrationStatus": "Accepted"})[0] < 300
+    assert daemon.api("DELETE", "/v1/stations/CP-GONE")[0] == 204
+    for station_id, expected in (("CP-AWAY", 409), ("CP-NOWHERE", 404), ("CP-GONE", 404)):
         assert daemon.api("POST", "/v1/reservations", {"stationId": station_id, **terms()})[0] == expected
     assert daemon.api("GET", "/v1/reservations/123456")[0] == 404
     assert daemon.api("DELETE", "/v1/reservations/123456")[0] == 404
