@@ -63,8 +63,9 @@ station_is_known(struct ocppd_host *host, const char *station_id)
 	const void *ops = NULL;
 	void *self = NULL;
 
+	/* The core remembers one that was deleted, too: its word counts where there is no other. */
 	if (ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &self) < 0)
-		return false;
+		return ocppd_station_find(host, station_id) != NULL;
 	stations = ops;
 	return stations->is_known != NULL && stations->is_known(self, host, station_id) > 0;
 }
@@ -290,16 +291,17 @@ command_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	const char *checks = ocppd_request_query(request, "checks");
 	int64_t queue_s = ocppd_request_query_int(request, "queue", 0);
 	struct ocppd_station *station = ocppd_station_find(host, station_id);
+	bool is_connected = station != NULL && ocppd_station_is_connected(station) != 0;
 	struct ocppd_call_request call = { .struct_size = sizeof(call), .station = station };
 	struct ocppd_error err = { 0 };
 	struct pending *pending;
 	int r;
 
-	if (station == NULL && !station_is_known(host, station_id)) {
+	if (!is_connected && !station_is_known(host, station_id)) {
 		answer_refusal(host, request, OCPPD_ENOENT, &err);
 		return;
 	}
-	if (station == NULL || !ocppd_station_is_connected(station)) {
+	if (!is_connected) {
 		if (queue_s > 0)
 			queue_post(ctx, request, queue_s);
 		else

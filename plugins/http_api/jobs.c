@@ -315,10 +315,8 @@ send_one(struct job *job, uint32_t index)
 	};
 	int r = 0;
 
-	if (call.station == NULL)
+	if (call.station == NULL || !ocppd_station_is_connected(call.station))
 		r = station_is_known(host, station_id) ? OCPPD_ENOTCONN : OCPPD_ENOENT;
-	else if (!ocppd_station_is_connected(call.station))
-		r = OCPPD_ENOTCONN;
 	if (r < 0) {
 		not_sent(job, index, r, &err);
 		return;

@@ -315,6 +315,10 @@ def test_queued_commands_are_bounded_and_checked(daemon):
     assert daemon.api("POST", "/v1/stations/Q-NONE/commands/GetConfiguration?queue=5", {})[0] == 404
     assert daemon.api("POST", "/v1/stations/Q-4/commands/GetConfiguration?queue=0", {})[0] == 400
     assert daemon.api("POST", "/v1/stations/Q-4/commands/GetConfiguration", {})[0] == 409
+    provision(daemon, "Q-GONE")
+    assert daemon.api("DELETE", "/v1/stations/Q-GONE")[0] == 204
+    for query in ("", "?queue=5"):
+        assert daemon.api("POST", f"/v1/stations/Q-GONE/commands/GetConfiguration{query}", {})[0] == 404
     for _ in range(64):
         assert queue(daemon, "Q-4")[0] == 202
     status, body = queue(daemon, "Q-4")
