@@ -13,8 +13,6 @@
 #include "base/text.h"
 #include "transport/drops.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,20 +47,6 @@ struct dress {
 	int version; /* speaks this one only; 0: any */
 	SSL_SESSION *session;
 };
-
-static int
-dial(uint16_t port)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct timeval limit = { .tv_sec = 60 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
-}
 
 static void
 hang_up(struct client *client)
@@ -102,7 +86,7 @@ greet(struct client *client, const struct daemon_thread *daemon, const struct fi
 	client->context = SSL_CTX_new(TLS_client_method());
 	assert_non_null(client->context);
 	put_on(client, files, dress);
-	client->fd = dial(daemon->port);
+	client->fd = socket_bed_dial(daemon->bed.tls_port);
 	client->ssl = SSL_new(client->context);
 	assert_non_null(client->ssl);
 	(void)SSL_set_fd(client->ssl, client->fd);
@@ -193,7 +177,7 @@ check_names_what_is_wrong(void **state)
 
 		assert_non_null(daemon);
 		configure(daemon, files, &cases[i].setting);
-		int r = transport_check(&daemon->conf, &err);
+		int r = transport_check(&daemon->bed.conf, &err);
 		if ((r == 0) != (cases[i].option == NULL) ||
 		    (cases[i].option &&
 		     (!str_eq(err.option, cases[i].option) || !strstr(err.text, cases[i].word))))
@@ -345,19 +329,19 @@ plain_and_tls_do_not_mix(void **state)
 	char head[64] = "";
 
 	/* Nothing is served to those who do not speak TLS. */
-	int fd = dial(daemon->port);
+	int fd = socket_bed_dial(daemon->bed.tls_port);
 	assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
 	ssize_t n = recv(fd, head, sizeof(head) - 1, 0);
 	assert_true(n <= 0 || memcmp(head, "HTTP", 4) != 0);
 	(void)close(fd);
 
 	/* The plain listener beside it serves as ever, and knows the stations of TLS. */
-	fd = dial(daemon->plain_port);
+	fd = socket_bed_dial(daemon->bed.port);
 	assert_true(send(fd, request, strlen(request), MSG_NOSIGNAL) > 0);
 	assert_true(recv(fd, head, 12, MSG_WAITALL) == 12);
 	assert_memory_equal(head, "HTTP/1.1 101", 12);
 	(void)close(fd);
-	fd = dial(daemon->plain_port);
+	fd = socket_bed_dial(daemon->bed.port);
 	assert_true(send(fd, GET("P3"), strlen(GET("P3")), MSG_NOSIGNAL) > 0);
 	assert_true(recv(fd, head, 12, MSG_WAITALL) == 12);
 	assert_memory_equal(head + 8, " 403", 4);

@@ -5,7 +5,7 @@
  * The transport over real sockets: a core with one static module runs in a thread of its own, the
  * test is the station and speaks bytes.
  */
-#include "transport/transport.h"
+#include "socket_bed.h"
 
 #include <ocppd/action.h>
 #include <ocppd/directory.h>
@@ -13,19 +13,11 @@
 #include <ocppd/plugin.h>
 #include <ocppd/station.h>
 
-#include "base/log.h"
-#include "base/text.h"
-#include "ocpp/ocpp.h"
-#include "runtime/host.h"
 #include "runtime/loop.h"
-#include "transport/directory.h"
 #include "transport/io.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,29 +46,13 @@
 /* ---- The core, in its thread ------------------------------------------------------------- */
 
 struct daemon_thread {
-	struct ocppd_core core;
-	struct ocppd_host host;
-	struct transport_conf conf;
+	struct socket_bed bed;
 	struct listener_conf listener;
-	struct ocppd_error err;
-	pthread_t thread;
-	sem_t ready;
 	sem_t drained;
-	sem_t stopped;
 	sem_t at_gate;
 	sem_t gate;
-	int result;
-	uint16_t port;
 	char big[BIG];
 };
-
-static int
-on_echo(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req, void *ctx)
-{
-	(void)req;
-	(void)ctx;
-	return ocppd_call_reply_text(host, call, "{}", 2);
-}
 
 /* Keeps the core thread until the test lets it go on. */
 static int
@@ -109,7 +85,7 @@ static const struct ocppd_action actions[] = {
 	  OCPPD_ACTION_ANYTIME,
 	  { no_fields, 0, sizeof(no_fields[0]) },
 	  { no_fields, 0, sizeof(no_fields[0]) },
-	  .on_call = on_echo },
+	  .on_call = socket_bed_echo },
 	{ "ocpp1.6",
 	  "Gate",
 	  OCPPD_FROM_STATION,
@@ -130,30 +106,13 @@ static const struct ocppd_action actions[] = {
 	  OCPPD_ACTION_ANYTIME,
 	  { no_fields, 0, sizeof(no_fields[0]) },
 	  { no_fields, 0, sizeof(no_fields[0]) },
-	  .on_call = on_echo },
+	  .on_call = socket_bed_echo },
 };
 static const struct ocppd_plugin plugin = { OCPPD_GUARD, "test", "1", "Test",
 					    .actions = OCPPD_TABLE(actions) };
 
-static const struct ocpp_conf ocpp_conf = {
-	.call_timeout_ms = 60000,
-	.call_wait_ms = 60000,
-	.call_queue = 64,
-	.handler_timeout_ms = 60000,
-	.inbound_queue = 64,
-	.max_stations = 1000,
-	.reply_memory = 1048576,
-};
-static const struct runtime_conf runtime_conf = {
-	.slow_callback_ms = 0,
-	.start_timeout_ms = 30000,
-	.stop_timeout_ms = 30000,
-	.event_queue = 1000,
-	.post_queue = 1000,
-};
-
 static void
-provision(struct daemon_thread *daemon)
+provision(struct socket_bed *bed)
 {
 	static const char *const pin[] = { "ocpp1.6" };
 	static const char *const binary[] = { "accept_binary" };
@@ -174,95 +133,15 @@ provision(struct daemon_thread *daemon)
 		  .verifiers = verifiers,
 		  .verifier_count = 1 },
 	};
-	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
-		struct ocppd_admission record = records[i];
-
-		record.struct_size = sizeof(record);
-		record.registration = OCPPD_REG_ACCEPTED;
-		assert_int_equal(ocppd_directory_put(&daemon->host, &record, NULL), 0);
-	}
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		socket_bed_admit(bed, &records[i]);
 	for (int i = 0; i < BURST; i++) {
 		char id[16];
 		struct ocppd_admission record = { .struct_size = sizeof(record), .station_id = id };
 
 		(void)snprintf(id, sizeof(id), "B%d", i);
-		assert_int_equal(ocppd_directory_put(&daemon->host, &record, NULL), 0);
+		assert_int_equal(ocppd_directory_put(&bed->host, &record, NULL), 0);
 	}
-}
-
-static int
-on_listener(const struct ocppd_listener_info *info, void *arg)
-{
-	struct daemon_thread *daemon = arg;
-	int64_t port = 0;
-
-	(void)parse_i64(strrchr(info->address, ':') + 1, 1, 65535, &port);
-	daemon->port = (uint16_t)port;
-	return 0;
-}
-
-static void
-attach(struct daemon_thread *daemon)
-{
-	host_init(&daemon->host, &daemon->core, "test", &plugin);
-	daemon->host.ctx = daemon;
-	daemon->host.state = HOST_RUNNING;
-	assert_int_equal(host_register(&daemon->host, NULL), 0);
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		const struct runtime_hook *hook = daemon->core.hooks[i];
-
-		if (hook && hook->attach)
-			assert_int_equal(hook->attach(&daemon->core, &daemon->host, NULL), 0);
-		if (hook && hook->changed)
-			hook->changed(&daemon->core);
-	}
-}
-
-static void
-detach(struct daemon_thread *daemon)
-{
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		const struct runtime_hook *hook = daemon->core.hooks[i];
-
-		if (hook && hook->detach)
-			hook->detach(&daemon->core, &daemon->host);
-	}
-	host_unregister(&daemon->host);
-	host_revoke(&daemon->host);
-	host_fini(&daemon->host);
-}
-
-static void *
-daemon_main(void *arg)
-{
-	struct daemon_thread *daemon = arg;
-	struct ocppd_core *core = &daemon->core;
-	struct log *log = log_new(NULL, STDERR_FILENO, OCPPD_LOG_ERROR, false);
-
-	assert_int_equal(core_init(core, log, NULL, &runtime_conf, NULL), 0);
-	assert_int_equal(ocpp_init(core, &ocpp_conf, NULL), 0);
-	assert_int_equal(directory_init(core, NULL), 0);
-	attach(daemon);
-	provision(daemon);
-
-	daemon->result = transport_init(core, &daemon->conf, &daemon->err);
-	if (daemon->result == 0)
-		daemon->result = transport_listen(core, &daemon->err);
-	(void)ocppd_listener_each(core->self, on_listener, daemon);
-	(void)sem_post(&daemon->ready);
-	if (daemon->result == 0)
-		(void)loop_run(core);
-
-	/* The loop goes only when nobody is about to post to it. */
-	while (sem_wait(&daemon->stopped) < 0)
-		continue;
-	transport_fini(core);
-	detach(daemon);
-	directory_fini(core);
-	ocpp_fini(core);
-	core_fini(core);
-	log_free(log);
-	return NULL;
 }
 
 static struct daemon_thread *
@@ -272,56 +151,25 @@ daemon_new(void)
 
 	assert_non_null(daemon);
 	daemon->listener.address = "127.0.0.1";
-	daemon->conf = (struct transport_conf){
-		.listeners = { &daemon->listener, 1, sizeof(daemon->listener) },
-		.io_threads = 2,
-		.max_connections = 1000,
-		.max_handshakes = 64,
-		.handshake_timeout_ms = 60000,
-		.close_timeout_ms = 1000,
-		.max_message = MAX_MESSAGE,
-		.max_outbound = 262144,
-		.max_outbound_count = 256,
-		.max_undrained = 1000,
-		.idle_floor_s = 60,
-		.tcp_user_timeout_ms = 60000,
-	};
+	daemon->bed.conf = socket_bed_conf(&daemon->listener, 1);
+	daemon->bed.conf.max_message = MAX_MESSAGE;
+	daemon->bed.plugin = &plugin;
+	daemon->bed.ctx = daemon;
+	daemon->bed.provision = provision;
 	memset(daemon->big, 'x', BIG);
 	memcpy(daemon->big, "{\"text\":\"", 9);
 	memcpy(daemon->big + BIG - 2, "\"}", 2);
-	(void)sem_init(&daemon->ready, 0, 0);
 	(void)sem_init(&daemon->drained, 0, 0);
-	(void)sem_init(&daemon->stopped, 0, 0);
 	(void)sem_init(&daemon->at_gate, 0, 0);
 	(void)sem_init(&daemon->gate, 0, 0);
 	return daemon;
 }
 
 static void
-daemon_start(struct daemon_thread *daemon)
-{
-	assert_int_equal(pthread_create(&daemon->thread, NULL, daemon_main, daemon), 0);
-	while (sem_wait(&daemon->ready) < 0)
-		continue;
-}
-
-static void
-on_stop(struct ocppd_core *core, void *arg)
-{
-	(void)arg;
-	loop_break(core);
-}
-
-static void
 daemon_free(struct daemon_thread *daemon)
 {
-	if (daemon->result == 0)
-		assert_int_equal(loop_post(&daemon->core, on_stop, NULL), 0);
-	(void)sem_post(&daemon->stopped);
-	(void)pthread_join(daemon->thread, NULL);
-	(void)sem_destroy(&daemon->ready);
+	socket_bed_stop(&daemon->bed);
 	(void)sem_destroy(&daemon->drained);
-	(void)sem_destroy(&daemon->stopped);
 	(void)sem_destroy(&daemon->at_gate);
 	(void)sem_destroy(&daemon->gate);
 	free(daemon);
@@ -332,8 +180,8 @@ setup(void **state)
 {
 	struct daemon_thread *daemon = daemon_new();
 
-	daemon_start(daemon);
-	assert_int_equal(daemon->result, 0);
+	socket_bed_start(&daemon->bed);
+	assert_int_equal(daemon->bed.result, 0);
 	*state = daemon;
 	return 0;
 }
@@ -350,16 +198,7 @@ teardown(void **state)
 static int
 dial(const struct daemon_thread *daemon)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(daemon->port) };
-	struct timeval limit = { .tv_sec = 60 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_true(fd >= 0);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	return fd;
+	return socket_bed_dial(daemon->bed.port);
 }
 
 static void
@@ -653,9 +492,9 @@ handshake_unfinished_is_cut_and_others_served(void **state)
 	int idle[20];
 
 	(void)state;
-	daemon->conf.handshake_timeout_ms = 500;
-	daemon->conf.max_handshakes = 4;
-	daemon_start(daemon);
+	daemon->bed.conf.handshake_timeout_ms = 500;
+	daemon->bed.conf.max_handshakes = 4;
+	socket_bed_start(&daemon->bed);
 	/* More than may be unfinished: the rest waits, and all end. */
 	for (int i = 0; i < 20; i++) {
 		idle[i] = dial(daemon);
@@ -680,8 +519,8 @@ stop_ends_those_that_wait_for_their_handshake(void **state)
 	int idle[16];
 
 	(void)state;
-	daemon->conf.max_handshakes = 1;
-	daemon_start(daemon);
+	daemon->bed.conf.max_handshakes = 1;
+	socket_bed_start(&daemon->bed);
 	for (int i = 0; i < 16; i++) {
 		idle[i] = dial(daemon);
 		say(idle[i], "GET /ocpp/CP1 HTTP/1.1\r\n", 24);
@@ -700,8 +539,8 @@ handshake_beyond_max_connections_is_told_503(void **state)
 	char head[2048];
 
 	(void)state;
-	daemon->conf.max_connections = 1;
-	daemon_start(daemon);
+	daemon->bed.conf.max_connections = 1;
+	socket_bed_start(&daemon->bed);
 	int fd = join_as(daemon, GOOD("/ocpp/CP1"));
 	int second = dial(daemon);
 	say(second, GOOD("/ocpp/CP2"), strlen(GOOD("/ocpp/CP2")));
@@ -720,11 +559,11 @@ listen_on_taken_port_names_it(void **state)
 	struct daemon_thread *daemon = daemon_new();
 	char address[32];
 
-	daemon->listener.port = first->port;
-	daemon_start(daemon);
-	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", first->port);
-	assert_int_equal(daemon->result, OCPPD_EIO);
-	assert_non_null(strstr(daemon->err.text, address));
+	daemon->listener.port = first->bed.port;
+	socket_bed_start(&daemon->bed);
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%u", first->bed.port);
+	assert_int_equal(daemon->bed.result, OCPPD_EIO);
+	assert_non_null(strstr(daemon->bed.err.text, address));
 	daemon_free(daemon);
 }
 
@@ -872,7 +711,7 @@ message_to_a_station_that_never_reads_is_given_up(void **state)
 static uint64_t
 messages_in(const struct daemon_thread *daemon)
 {
-	const struct transport *transport = daemon->core.transport;
+	const struct transport *transport = daemon->bed.core.transport;
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < transport->io_count; i++)
@@ -918,9 +757,9 @@ messages_that_wait_for_a_station_are_bounded(void **state)
 	char text[32];
 
 	(void)state;
-	daemon->conf.max_outbound = INT64_C(1) << 28; /* not the bytes */
-	daemon->conf.max_outbound_count = 8;
-	daemon_start(daemon);
+	daemon->bed.conf.max_outbound = INT64_C(1) << 28; /* not the bytes */
+	daemon->bed.conf.max_outbound_count = 8;
+	socket_bed_start(&daemon->bed);
 	int other = join_as(daemon, GOOD("/ocpp/CP2"));
 	int fd = join_as(daemon, GOOD("/ocpp/CP1"));
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
@@ -950,9 +789,9 @@ session_of_silent_station_is_pinged_and_given_up(void **state)
 	char text[64];
 
 	(void)state;
-	daemon->conf.ping_interval_ms = 500;
-	daemon->conf.idle_floor_s = 2;
-	daemon_start(daemon);
+	daemon->bed.conf.ping_interval_ms = 500;
+	daemon->bed.conf.idle_floor_s = 2;
+	socket_bed_start(&daemon->bed);
 	int fd = join_as(daemon, GOOD("/ocpp/CP1"));
 	assert_int_equal(hear_frame(fd, text, sizeof(text)), 0x89);
 	say_frame(fd, 0x8a, text, 4);
@@ -1006,7 +845,7 @@ drain_closes_all_and_tells(void **state)
 	int first = join_as(daemon, GOOD("/ocpp/CP1"));
 	int second = join_as(daemon, GOOD("/ocpp/CP2"));
 
-	assert_int_equal(loop_post(&daemon->core, on_drain, daemon), 0);
+	assert_int_equal(loop_post(&daemon->bed.core, on_drain, daemon), 0);
 	expect_close(first, 1001);
 	expect_close(second, 1001);
 	/* One answers, one never does. */
@@ -1024,7 +863,7 @@ fini_with_open_sessions_cuts_them(void **state)
 	int fds[50];
 
 	(void)state;
-	daemon_start(daemon);
+	socket_bed_start(&daemon->bed);
 	for (int i = 0; i < 50; i++)
 		fds[i] = i % 2 ? dial(daemon) : join_as(daemon, GOOD("/ocpp/CP1"));
 	daemon_free(daemon);

@@ -15,15 +15,9 @@
 #include <ocppd/station.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "ocpp/ocpp.h"
-#include "runtime/host.h"
 #include "runtime/loop.h"
-#include "transport/directory.h"
 
-#include <pthread.h>
-#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -210,14 +204,6 @@ remove_files(void **state)
 
 /* ---- The core, in its thread ------------------------------------------------------------- */
 
-static int
-on_echo(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req, void *ctx)
-{
-	(void)req;
-	(void)ctx;
-	return ocppd_call_reply_text(host, call, "{}", 2);
-}
-
 static const struct ocppd_field no_fields[1];
 static const struct ocppd_action actions[] = {
 	{ "ocpp1.6",
@@ -226,29 +212,13 @@ static const struct ocppd_action actions[] = {
 	  OCPPD_ACTION_ANYTIME,
 	  { no_fields, 0, sizeof(no_fields[0]) },
 	  { no_fields, 0, sizeof(no_fields[0]) },
-	  .on_call = on_echo },
+	  .on_call = socket_bed_echo },
 };
 static const struct ocppd_plugin plugin = { OCPPD_GUARD, "test", "1", "Test",
 					    .actions = OCPPD_TABLE(actions) };
 
-static const struct ocpp_conf ocpp_conf = {
-	.call_timeout_ms = 60000,
-	.call_wait_ms = 60000,
-	.call_queue = 64,
-	.handler_timeout_ms = 60000,
-	.inbound_queue = 64,
-	.max_stations = 1000,
-	.reply_memory = 1048576,
-};
-static const struct runtime_conf runtime_conf = {
-	.start_timeout_ms = 30000,
-	.stop_timeout_ms = 30000,
-	.event_queue = 1000,
-	.post_queue = 1000,
-};
-
 static void
-provision(struct daemon_thread *daemon)
+provision(struct socket_bed *bed)
 {
 	static const char *const serial[] = { "certificate_cn=SN-42" };
 	char verifier[256];
@@ -271,88 +241,8 @@ provision(struct daemon_thread *daemon)
 		{ .station_id = "ANY", .security_profile = OCPPD_PROFILE_ANY },
 	};
 
-	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
-		struct ocppd_admission record = records[i];
-
-		record.struct_size = sizeof(record);
-		record.registration = OCPPD_REG_ACCEPTED;
-		assert_int_equal(ocppd_directory_put(&daemon->host, &record, NULL), 0);
-	}
-}
-
-static int
-on_listener(const struct ocppd_listener_info *info, void *arg)
-{
-	struct daemon_thread *daemon = arg;
-	int64_t port = 0;
-
-	(void)parse_i64(strrchr(info->address, ':') + 1, 1, 65535, &port);
-	*(info->is_tls ? &daemon->port : &daemon->plain_port) = (uint16_t)port;
-	return 0;
-}
-
-static void
-attach(struct daemon_thread *daemon)
-{
-	host_init(&daemon->host, &daemon->core, "test", &plugin);
-	daemon->host.ctx = daemon;
-	daemon->host.state = HOST_RUNNING;
-	assert_int_equal(host_register(&daemon->host, NULL), 0);
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		const struct runtime_hook *hook = daemon->core.hooks[i];
-
-		if (hook && hook->attach)
-			assert_int_equal(hook->attach(&daemon->core, &daemon->host, NULL), 0);
-		if (hook && hook->changed)
-			hook->changed(&daemon->core);
-	}
-}
-
-static void
-detach(struct daemon_thread *daemon)
-{
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		const struct runtime_hook *hook = daemon->core.hooks[i];
-
-		if (hook && hook->detach)
-			hook->detach(&daemon->core, &daemon->host);
-	}
-	host_unregister(&daemon->host);
-	host_revoke(&daemon->host);
-	host_fini(&daemon->host);
-}
-
-static void *
-daemon_main(void *arg)
-{
-	struct daemon_thread *daemon = arg;
-	struct ocppd_core *core = &daemon->core;
-	struct log *log = log_new(NULL, STDERR_FILENO, OCPPD_LOG_ERROR, false);
-	struct clock clock;
-
-	clock_init_manual(&clock, (int64_t)time(NULL) * 1000000);
-	assert_int_equal(core_init(core, log, &clock, &runtime_conf, NULL), 0);
-	assert_int_equal(ocpp_init(core, &ocpp_conf, NULL), 0);
-	assert_int_equal(directory_init(core, NULL), 0);
-	attach(daemon);
-	provision(daemon);
-	daemon->result = transport_init(core, &daemon->conf, NULL);
-	if (daemon->result == 0)
-		daemon->result = transport_listen(core, NULL);
-	(void)ocppd_listener_each(core->self, on_listener, daemon);
-	(void)sem_post(&daemon->ready);
-	if (daemon->result == 0)
-		(void)loop_run(core);
-
-	while (sem_wait(&daemon->stopped) < 0)
-		continue;
-	transport_fini(core);
-	detach(daemon);
-	directory_fini(core);
-	ocpp_fini(core);
-	core_fini(core);
-	log_free(log);
-	return NULL;
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
+		socket_bed_admit(bed, &records[i]);
 }
 
 void
@@ -382,20 +272,7 @@ configure(struct daemon_thread *daemon, const struct files *files, const struct 
 	tls->min_version = setting->min_version;
 	daemon->listeners[0].address = "127.0.0.1";
 	daemon->listeners[1].address = "127.0.0.1";
-	daemon->conf = (struct transport_conf){
-		.listeners = { daemon->listeners, 2, sizeof(daemon->listeners[0]) },
-		.io_threads = 2,
-		.max_connections = 1000,
-		.max_handshakes = 64,
-		.handshake_timeout_ms = 60000,
-		.close_timeout_ms = 1000,
-		.max_message = 8192,
-		.max_outbound = 262144,
-		.max_outbound_count = 256,
-		.max_undrained = 1000,
-		.idle_floor_s = 60,
-		.tcp_user_timeout_ms = 60000,
-	};
+	daemon->bed.conf = socket_bed_conf(daemon->listeners, 2);
 }
 
 struct daemon_thread *
@@ -405,32 +282,21 @@ daemon_start(const struct files *files, const struct setting *setting)
 
 	assert_non_null(daemon);
 	configure(daemon, files, setting);
-	(void)sem_init(&daemon->ready, 0, 0);
+	daemon->bed.plugin = &plugin;
+	daemon->bed.ctx = daemon;
+	daemon->bed.provision = provision;
+	daemon->bed.is_manual = true;
 	(void)sem_init(&daemon->done, 0, 0);
-	(void)sem_init(&daemon->stopped, 0, 0);
-	assert_int_equal(pthread_create(&daemon->thread, NULL, daemon_main, daemon), 0);
-	while (sem_wait(&daemon->ready) < 0)
-		continue;
-	assert_int_equal(daemon->result, 0);
+	socket_bed_start(&daemon->bed);
+	assert_int_equal(daemon->bed.result, 0);
 	return daemon;
-}
-
-static void
-on_stop(struct ocppd_core *core, void *arg)
-{
-	(void)arg;
-	loop_break(core);
 }
 
 void
 daemon_stop(struct daemon_thread *daemon)
 {
-	assert_int_equal(loop_post(&daemon->core, on_stop, NULL), 0);
-	(void)sem_post(&daemon->stopped);
-	(void)pthread_join(daemon->thread, NULL);
-	(void)sem_destroy(&daemon->ready);
+	socket_bed_stop(&daemon->bed);
 	(void)sem_destroy(&daemon->done);
-	(void)sem_destroy(&daemon->stopped);
 	free(daemon);
 }
 
@@ -452,7 +318,7 @@ on_reload(struct ocppd_core *core, void *arg)
 	struct daemon_thread *daemon = arg;
 
 	clock_advance(&core->clock, daemon->advance_us);
-	transport_reload(core, &daemon->conf);
+	transport_reload(core, &daemon->bed.conf);
 	(void)ocppd_health_each(core->self, on_health, daemon);
 	(void)sem_post(&daemon->done);
 }
@@ -460,7 +326,7 @@ on_reload(struct ocppd_core *core, void *arg)
 void
 reload(struct daemon_thread *daemon)
 {
-	assert_int_equal(loop_post(&daemon->core, on_reload, daemon), 0);
+	assert_int_equal(loop_post(&daemon->bed.core, on_reload, daemon), 0);
 	while (sem_wait(&daemon->done) < 0)
 		continue;
 }
@@ -489,7 +355,7 @@ on_profile(struct ocppd_core *core, void *arg)
 uint32_t
 ask_profile(struct daemon_thread *daemon)
 {
-	assert_int_equal(loop_post(&daemon->core, on_profile, daemon), 0);
+	assert_int_equal(loop_post(&daemon->bed.core, on_profile, daemon), 0);
 	while (sem_wait(&daemon->done) < 0)
 		continue;
 	return daemon->profile;

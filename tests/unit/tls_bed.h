@@ -3,7 +3,6 @@
 #ifndef OCPPD_TESTS_TLS_BED_H
 #define OCPPD_TESTS_TLS_BED_H
 
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,8 +11,7 @@
 
 #include <openssl/types.h>
 
-#include "runtime/host.h"
-#include "transport/transport.h"
+#include "socket_bed.h"
 
 /* Certificates that tests of TLS make, and a core with a plain and a TLS listener. */
 #define DAY_S 86400L
@@ -57,20 +55,12 @@ struct setting {
 };
 
 struct daemon_thread {
-	struct ocppd_core core;
-	struct ocppd_host host;
-	struct transport_conf conf;
+	struct socket_bed bed;
 	struct listener_conf listeners[2]; /* plain, TLS */
 	char paths[5][PATH_SIZE];
 	const char *certificates[2];
 	const char *keys[2];
-	pthread_t thread;
-	sem_t ready;
 	sem_t done;
-	sem_t stopped;
-	int result;
-	uint16_t plain_port;
-	uint16_t port;
 	uint32_t level;
 	int64_t advance_us;
 	uint32_t profile;
