@@ -33,7 +33,8 @@ struct ocppd_request;
  *          `name=value` members of the body; "stationId", "stationId action *". Those of the path
  *          are required, others may be given as --name VALUE. `<file`: a file of the operator's;
  *          the answer is a ticket, {url, localUrl?}, and the file is sent to that URL by PUT. `>`:
- *          likewise, and a file is fetched there, {url, localUrl?, name, size?}.
+ *          likewise, and a file is fetched there, {url, localUrl?, name, size?}. `@member`: the
+ *          member of the body is the text of a file of the operator's, or of standard input (`-`)
  * columns  of the table on a terminal: paths in an item, "stationId,connection.remote"; NULL: JSON
  */
 struct ocppd_command {

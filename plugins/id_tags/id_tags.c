@@ -428,7 +428,8 @@ static const struct ocppd_command export_commands[] = {
 	{ "id-tags export", "", NULL, "Print all id tags as CSV" },
 };
 static const struct ocppd_command import_commands[] = {
-	{ "id-tags import", "csv", NULL, "Import id tags from CSV; `-` reads standard input" },
+	{ "id-tags import", "@csv", NULL,
+	  "Import id tags from a CSV file; `-` reads standard input" },
 };
 
 static const struct ocppd_route routes[] = {

@@ -547,8 +547,8 @@ import_refuse(struct import_op *op)
 	struct json_object *body = json_object_new_object();
 	char detail[640];
 
-	snprintf(detail, sizeof(detail), "%u lines are wrong, nothing was imported: %s%s",
-		 op->finding_count, op->sentence,
+	snprintf(detail, sizeof(detail), "%u %s wrong, nothing was imported: %s%s",
+		 op->finding_count, op->finding_count == 1 ? "line is" : "lines are", op->sentence,
 		 op->finding_count > FINDINGS_IN_TEXT ? "; …" : "");
 	ocppd_json_add_str(body, "type", "urn:ocppd:problem:bad-lines");
 	ocppd_json_add_str(body, "title", "Bad lines");

@@ -27,8 +27,9 @@ split(char *line, char *ret_args[ARGS_MAX])
 }
 
 static char *
-no_input(void)
+no_input(const char *name)
 {
+	(void)name;
 	return NULL;
 }
 

@@ -4,6 +4,7 @@
 tables that operators bring in and take out."""
 
 import asyncio
+import json
 import csv
 import io
 import os
@@ -256,6 +257,21 @@ def test_csv_names_every_bad_line_and_imports_nothing(tmp_path):
         assert daemon.api("POST", "/v1/id-tags.csv", {"csv": "idTag,parentIdTag\nX,G\n"})[0] == 200
         found = daemon.api("GET", "/v1/id-tags/x")[1]
         assert (found["idTag"], found["status"], found["parentIdTag"]) == ("X", "Blocked", "G")
+
+
+def test_ctl_imports_a_file(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        good, bad = str(tmp_path / "good.csv"), str(tmp_path / "bad.csv")
+        for path, text in ((good, "idTag,status\nA,Accepted\nB,Blocked\n"), (bad, "idTag,status\nC,Purple\n")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        status, said, _ = daemon.ctl("id-tags", "import", good)
+        assert (status, json.loads(said)["imported"]) == (0, 2)
+        assert daemon.api("GET", "/v1/id-tags/B")[1]["status"] == "Blocked"
+        status, _, error = daemon.ctl("id-tags", "import", bad)
+        assert status == 9 and "1 line is wrong, nothing was imported: line 2: status" in error
+        status, _, error = daemon.ctl("id-tags", "import", str(tmp_path / "none.csv"))
+        assert status == 9 and "none.csv" in error
 
 
 def test_csv_holds_at_once_for_a_cached_tag(tmp_path):

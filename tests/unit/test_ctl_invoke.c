@@ -37,7 +37,10 @@ static const char description[] =
 	"{\"name\":\"Verb\",\"in\":\"path\",\"schema\":{\"type\":\"string\",\"enum\":[\"Paint\","
 	"\"Push\"]}},{\"name\":\"timeout\",\"in\":\"query\",\"schema\":{\"type\":\"integer\"}}],"
 	"\"x-bodies\":{\"parameter\":\"Verb\",\"schemas\":{\"Paint\":"
-	"\"#/components/schemas/Thing\"}}}}},"
+	"\"#/components/schemas/Thing\"}}}},"
+	"\"/v1/things.csv\":{\"post\":{\"x-ocppctl\":[{\"words\":\"load\",\"args\":\"@csv\"}],"
+	"\"requestBody\":{\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","
+	"\"properties\":{\"csv\":{\"type\":\"string\"}}}}}}}}},"
 	"\"components\":{\"schemas\":{\"Thing\":{\"type\":\"object\",\"required\":[\"size\"],"
 	"\"properties\":{\"colour\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]},"
 	"\"size\":{\"type\":\"integer\"},\"limit\":{\"type\":\"number\"},"
@@ -109,13 +112,22 @@ static const struct invoke_case cases[] = {
 	{ "broken JSON", "do a Paint {\"size\":", OCPPD_ERANGE, NULL, "no JSON object", NULL },
 	{ "no assignment", "do a Paint size", OCPPD_EINVAL, NULL, "unexpected argument size",
 	  NULL },
+	{ "text of a file", "load a.csv", 0, "POST", "/v1/things.csv",
+	  "{\"csv\":\"x=1,\\\"y\\\"\"}" },
+	{ "text of standard input", "load -", 0, "POST", "/v1/things.csv",
+	  "{\"csv\":\"{\\\"in\\\":1}\"}" },
+	{ "text by name", "load csv=x", 0, "POST", "/v1/things.csv", "{\"csv\":\"x\"}" },
+	{ "no such file", "load b.csv", OCPPD_ERANGE, NULL, "cannot read b.csv", NULL },
+	{ "one text only", "load a.csv a.csv", OCPPD_EINVAL, NULL, "unexpected argument", NULL },
 	{ "options end", "things show -- --x", 0, "GET", "/v1/things/--x", NULL },
 };
 
 static char *
-input(void)
+input(const char *name)
 {
-	return str_dup("{\"in\":1}");
+	if (strcmp(name, "-") == 0)
+		return str_dup("{\"in\":1}");
+	return strcmp(name, "a.csv") == 0 ? str_dup("x=1,\"y\"") : NULL;
 }
 
 static size_t
@@ -141,7 +153,7 @@ spec_load(struct spec *spec)
 
 	assert_non_null(root);
 	assert_int_equal(spec_init(spec, root), 0);
-	assert_int_equal(spec->count, 4);
+	assert_int_equal(spec->count, 5);
 }
 
 static void

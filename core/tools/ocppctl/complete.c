@@ -283,7 +283,7 @@ offer_args(struct buf *out, const struct spec *spec, const struct http_server *s
 	}
 	name = positional_name(command, at - 1);
 	/* A file: the shell knows better. */
-	if ((name == NULL || (*name != '<' && *name != '>')) &&
+	if ((name == NULL || (*name != '<' && *name != '>' && *name != '@')) &&
 	    !offer_parameter(out, spec, server, command, name, prefix) &&
 	    !offer_payload(out, spec, command, list, at, name))
 		offer_members(out, spec, spec_body(spec, command, choice_of(command, list, at)),

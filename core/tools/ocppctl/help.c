@@ -57,7 +57,7 @@ synopsis(struct buf *out, const struct spec *spec, const struct command *command
 		buf_add_char(out, ' ');
 		if (len == 1 && *at == '*') {
 			buf_add_str(out, "[name=value...]");
-		} else if (*at == '<') {
+		} else if (*at == '<' || *at == '@') {
 			buf_add(out, at + 1, len - 1);
 		} else if (*at == '>') {
 			buf_add_str(out, "[-o FILE]");

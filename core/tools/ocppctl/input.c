@@ -33,9 +33,17 @@ read_stream(FILE *stream)
 }
 
 char *
-read_input(void)
+read_input(const char *name)
 {
-	return read_stream(stdin);
+	FILE *file = strcmp(name, "-") == 0 ? stdin : fopen(name, "re");
+	char *text;
+
+	if (file == NULL)
+		return NULL;
+	text = read_stream(file);
+	if (file != stdin)
+		(void)fclose(file);
+	return text;
 }
 
 char *

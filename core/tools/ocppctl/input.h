@@ -3,8 +3,9 @@
 #ifndef OCPPCTL_INPUT_H
 #define OCPPCTL_INPUT_H
 
-/* Standard input as one text, the caller's; NULL: unreadable, too long, or with NUL. */
-char *read_input(void);
+/* A file, or standard input ("-"), as one text, the caller's; NULL: unreadable, too long, or with
+ * NUL. */
+char *read_input(const char *name);
 /* The first line of a file, the caller's; NULL: unreadable. */
 char *read_token(const char *path);
 

@@ -32,7 +32,7 @@ struct reading {
 	struct buf query;
 	struct json_object *body; /* NULL: the command has none */
 	struct json_object *schema;
-	char *(*input)(void);
+	char *(*input)(const char *name);
 	struct ocppd_error *err;
 	const char *file; /* of a file that goes along */
 	bool has_page;
@@ -134,7 +134,7 @@ set_free(struct reading *reading, const char *text)
 	if (strcmp(text, "-") != 0)
 		return strchr(text, '=') == NULL ? usage(reading, "unexpected argument", text)
 						 : set_member(reading, text);
-	given = reading->input();
+	given = reading->input("-");
 	if (given == NULL)
 		return ocppd_error_set(reading->err, OCPPD_ERANGE, "cannot read standard input");
 	r = assign_all(reading->body, given, reading->err);
@@ -150,7 +150,7 @@ set_by_assignment(struct reading *reading, const char *name, const char *value)
 	int r;
 
 	if (strcmp(value, "-") == 0) {
-		given = reading->input();
+		given = reading->input("-");
 		if (given == NULL)
 			return ocppd_error_set(reading->err, OCPPD_ERANGE,
 					       "cannot read standard input");
@@ -218,23 +218,63 @@ set_named(struct reading *reading, const char *text)
 	return r;
 }
 
+/* The member that an argument stands for: "@csv" is csv. */
+static char *
+member_of(const char *arg, size_t len)
+{
+	return *arg == '@' ? str_ndup(arg + 1, len - 1) : str_ndup(arg, len);
+}
+
 /* Passes over what `name=value` or an option gave before its turn. */
 static const char *
 next_name(struct reading *reading)
 {
 	const char *name = reading->next_arg;
 	size_t len = strcspn(name, " ");
-	char *copy = reading->body == NULL || len == 0 ? NULL : str_ndup(name, len);
+	char *copy = reading->body == NULL || len == 0 ? NULL : member_of(name, len);
 
 	while (copy != NULL && member(reading->body, copy) != NULL) {
 		name += len + strspn(name + len, " ");
 		len = strcspn(name, " ");
 		free(copy);
-		copy = len == 0 ? NULL : str_ndup(name, len);
+		copy = len == 0 ? NULL : member_of(name, len);
 	}
 	free(copy);
 	reading->next_arg = name;
 	return name;
+}
+
+/* "@csv": the member is the text of a file. */
+static int
+set_by_file(struct reading *reading, const char *arg, size_t len, const char *path)
+{
+	struct json_object *value = NULL;
+	char *name = NULL;
+	char *text = NULL;
+	int r = set_named(reading, path); /* "./name=value" is a file */
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (reading->body == NULL)
+		return usage(reading, "unexpected argument", path);
+	text = reading->input(path);
+	if (text == NULL)
+		return ocppd_error_set(reading->err, OCPPD_ERANGE, "cannot read %s as text", path);
+
+	r = OCPPD_ENOMEM;
+	name = member_of(arg, len);
+	value = json_object_new_string(text);
+	if (name == NULL || value == NULL ||
+	    json_object_object_add(reading->body, name, value) != 0)
+		goto out;
+	value = NULL; /* the body's */
+	reading->next_arg = arg + len + strspn(arg + len, " ");
+	r = 0;
+out:
+	json_object_put(value);
+	free(name);
+	free(text);
+	return r;
 }
 
 static int
@@ -254,6 +294,8 @@ set_positional(struct reading *reading, const char *text)
 		return set_free(reading, text);
 	if (*name == '>') /* -o says where it goes */
 		return usage(reading, "unexpected argument", text);
+	if (*name == '@')
+		return set_by_file(reading, name, len, text);
 	if (is_file(name)) {
 		r = set_named(reading, text); /* "./name=value" is a file */
 		if (r != 0)
@@ -459,7 +501,7 @@ way_of(const char *args)
 int
 invocation_init(struct invocation *invocation, const struct spec *spec,
 		const struct command *command, char *const *args, size_t count,
-		char *(*input)(void), struct ocppd_error *err)
+		char *(*input)(const char *name), struct ocppd_error *err)
 {
 	struct reading reading = { .spec = spec,
 				   .command = command,

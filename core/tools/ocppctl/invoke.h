@@ -17,11 +17,11 @@ struct invocation {
 	bool is_list_whole; /* a list, and no page of it was asked for */
 };
 
-/* args: what follows the command's words. input: reads standard input for the argument `-`, result
+/* args: what follows the command's words. input: reads standard input (`-`) or a file, result
  * owned by the caller. 0; OCPPD_EINVAL usage; OCPPD_ERANGE an unfit value; OCPPD_ENOMEM. */
 int invocation_init(struct invocation *invocation, const struct spec *spec,
 		    const struct command *command, char *const *args, size_t count,
-		    char *(*input)(void), struct ocppd_error *err);
+		    char *(*input)(const char *name), struct ocppd_error *err);
 void invocation_fini(struct invocation *invocation);
 
 #endif
