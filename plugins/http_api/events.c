@@ -403,10 +403,11 @@ follower_resume(struct follower *follower, const char *last_id)
 	uint64_t epoch = 0;
 
 	follower->next = events->added;
-	if (last_id == NULL || !id_parse(last_id, &epoch, &sequence))
+	if (last_id == NULL || last_id[0] == '\0')
 		return 0;
-	if (epoch != (uint64_t)ocppd_started_us(events->host))
-		return 1; /* of another run: how many is not known, but at least there is a gap */
+	if (!id_parse(last_id, &epoch, &sequence) ||
+	    epoch != (uint64_t)ocppd_started_us(events->host))
+		return 1; /* not of this run: how many is not known, but at least there is a gap */
 
 	follower->next = first - 1;
 	while (follower->next < events->added &&

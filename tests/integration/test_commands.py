@@ -283,9 +283,10 @@ def test_events_are_followed_and_resumed(daemon):
     again = Follower(daemon, "?stationId=EV-1", **{"Last-Event-ID": first["id"]})
     assert again.next() == second
     again.close()
-    other_run = Follower(daemon, "?lastEventId=1-1")
-    assert other_run.next()["event"] == "gap"
-    other_run.close()
+    for foreign in ("1-1", "17", "abc"):
+        other_run = Follower(daemon, f"?lastEventId={foreign}")
+        assert other_run.next()["event"] == "gap", foreign
+        other_run.close()
 
 
 def test_ocppctl_tail(daemon):
