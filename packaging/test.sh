@@ -25,6 +25,20 @@ export OCPPD_SCHEMAS="${OCPPD_SCHEMAS:-}" OCPPD_SCHEMAS_REPORT="$PWD/build/schem
 install_packages $build_packages libcmocka-dev python3-websockets python3-pytest python3-yaml \
 	python3-jsonschema zsh fish clang-format binutils abigail-tools || exit 1
 
+# Only promtool of it is wanted: the package as a whole would start a server of its own.
+fetch_promtool() {
+	OCPPD_PROMTOOL=$(command -v promtool || echo "$PWD/build/prometheus/usr/bin/promtool")
+	export OCPPD_PROMTOOL
+	[ ! -x "$OCPPD_PROMTOOL" ] || return 0
+	step "fetching promtool"
+	mkdir -p build/prometheus
+	(cd build/prometheus && rm -f ./*.deb && apt-get download -qq prometheus 2>apt.log &&
+		dpkg-deb --fsys-tarfile ./*.deb | tar -x ./usr/bin/promtool && rm -f ./*.deb) && return 0
+	cat build/prometheus/apt.log
+	unset OCPPD_PROMTOOL
+}
+[ -n "${OCPPD_PROMTOOL:-}" ] || fetch_promtool
+
 passed=0 failed=0 skipped=0
 
 count() { # <word> <junit file>
