@@ -221,6 +221,38 @@ tx_json(const struct ocppd_value *row)
 	return object;
 }
 
+/* What was charged by then, where meterStart and the register's reading alone tell. */
+static void
+add_latest_energy(struct json_object *object, const struct ocppd_value *row)
+{
+	const struct ocppd_value *reading = &row[TX_LATEST];
+	struct energy energy = { .has_begin = false };
+	struct energy_meter meter = { .start_wh = row[TX_METER_START].number,
+				      .has_start = true,
+				      .has_stop = true,
+				      .start_us = row[TX_START_US].number,
+				      .stop_us = reading[0].number };
+	struct energy_verdict verdict;
+	struct unpacker unpacker;
+	struct ocppd_sampled value;
+	const struct track *track;
+
+	if (row[TX_STOP_US].type == OCPPD_VALUE_INT ||
+	    row[TX_METER_START].type != OCPPD_VALUE_INT ||
+	    unpacker_init(&unpacker, reading[5].data, reading[5].len) < 0)
+		return;
+	while (unpacker_next(&unpacker, &value) > 0)
+		energy_learn_value(&energy, &value, meter.stop_us);
+	unpacker_fini(&unpacker);
+	track = energy_register(&energy);
+	if (track == NULL)
+		return;
+	meter.stop_wh = track->last_wh;
+	energy_judge(&meter, &energy, &verdict);
+	if (verdict.method == ENERGY_METER && verdict.flags == 0)
+		ocppd_json_add_int(object, "latestEnergyWh", verdict.energy_wh);
+}
+
 void
 tx_add_latest(struct json_object *object, const struct ocppd_value *row)
 {
@@ -235,6 +267,7 @@ tx_add_latest(struct json_object *object, const struct ocppd_value *row)
 		ocppd_json_add(object, "latestReading",
 			       json_object_get(json_object_array_get_idx(items, 0)));
 	json_object_put(items);
+	add_latest_energy(object, row);
 }
 
 static struct json_object *

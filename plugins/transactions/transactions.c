@@ -606,6 +606,9 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "stopTimestampReceived", OCPPD_T_STRING },
 	{ "latestReading", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(reading_fields),
 	  .doc = "of one, and with active=true" },
+	{ "latestEnergyWh", OCPPD_T_INTEGER,
+	  .doc = "while active: what was charged by that reading, where meterStart and the register "
+		 "tell" },
 };
 static const struct ocppd_field export_query[] = {
 	{ "stationId", OCPPD_T_STRING },
@@ -643,7 +646,8 @@ static const struct ocppd_field stop_fields[] = {
 };
 
 #define TRANSACTION_TABLE                                                                          \
-	"transactionId,stationId,connectorId,idTag,startTimestamp,stopTimestamp,energyWh,flags"
+	"transactionId,stationId,connectorId,idTag,startTimestamp,stopTimestamp,energyWh,"         \
+	"latestEnergyWh,flags"
 static const struct ocppd_command list_commands[] = {
 	{ "transactions", "stationId idTag active from to limit after", TRANSACTION_TABLE,
 	  "List transactions, newest first" },

@@ -443,6 +443,13 @@ def test_running_ones_show_their_latest_reading(tmp_path):
             assert set(found) == {first, second}
             assert found[first]["latestReading"]["sampledValue"] == [{"value": "50"}]
             assert "latestReading" not in found[second]
+            assert found[first]["latestEnergyWh"] == 50 and "latestEnergyWh" not in found[second]
+            # A register of the meter's life beside a meterStart of 0 tells nothing yet.
+            await readings(station, [sampled(at(-10), 5000000)], transactionId=second)
+            assert "latestEnergyWh" not in await get(daemon, second)
+            await station.stop(first, 60)
+            await settled(daemon, first, lambda item: item.get("energyWh") == 60)
+            assert "latestEnergyWh" not in await get(daemon, first)
             assert (await get(daemon, first))["latestReading"]["sampledValue"] == [{"value": "50"}]
 
     with Daemon(tmp_path, TAGS) as daemon:
