@@ -13,7 +13,8 @@
 #include "filter.h"
 
 #define LIST_DEFAULT 100
-#define PAGE_MAX 1000
+#define SLICE 20           /* records that are made into JSON in one go */
+#define SLICE_FILTERED 100 /* looked at in one go where some do not fit */
 
 struct page {
 	struct stations *ctx;
@@ -190,8 +191,6 @@ add_live(struct stations *ctx, struct json_object *object, const char *station_i
 static bool
 page_collect(struct page *page)
 {
-	if (page->items == NULL)
-		page->items = json_object_new_array();
 	for (uint32_t i = 0; i < page->count; i++) {
 		if (json_object_array_length(page->items) == page->wanted) {
 			page->has_more = true;
@@ -203,8 +202,7 @@ page_collect(struct page *page)
 		page->objects[i] = NULL;
 		snprintf(page->last, sizeof(page->last), "%s", page->records[i]->station_id);
 	}
-	if (!page->is_filtered || !page->has_more ||
-	    json_object_array_length(page->items) == page->wanted)
+	if (!page->has_more || json_object_array_length(page->items) == page->wanted)
 		return false;
 	snprintf(page->after, sizeof(page->after), "%s", page->end);
 	page_clear(page);
@@ -454,16 +452,21 @@ on_records(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		page_go_on(page);
 }
 
-/* The next records, behind page->after. */
+/* The next records, behind page->after: a few at a time, so that stations' messages get in between.
+ */
 static void
 page_read(struct page *page)
 {
+	uint32_t left = page->wanted - (uint32_t)json_object_array_length(page->items);
+
+	page->limit = page->is_filtered ? SLICE_FILTERED : left < SLICE ? left : SLICE;
+
 	const struct ocppd_value values[] = {
 		ocppd_value_str(page->after),
 		ocppd_value_int(page->limit + 1),
 	};
 
-	page_query(page, STATEMENT_LIST, values, 2, PAGE_MAX + 1, on_records);
+	page_query(page, STATEMENT_LIST, values, 2, SLICE_FILTERED + 1, on_records);
 }
 
 void
@@ -477,12 +480,12 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		return;
 	page->wanted = (uint32_t)ocppd_request_query_int(request, "limit", LIST_DEFAULT);
 	snprintf(page->after, sizeof(page->after), "%s", after == NULL ? "" : after);
-	if (filter_init(&page->filter, request) < 0) {
+	page->items = json_object_new_array();
+	if (page->items == NULL || filter_init(&page->filter, request) < 0) {
 		page_fail(page, OCPPD_ENOMEM, NULL);
 		return;
 	}
 	page->is_filtered = !filter_is_empty(&page->filter);
-	page->limit = page->is_filtered ? PAGE_MAX : page->wanted;
 	page_read(page);
 }
 
