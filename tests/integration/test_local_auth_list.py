@@ -121,7 +121,7 @@ def test_full_then_differences(tmp_path):
             assert status == 200 and body["state"] == "InStep" and body["messages"] == 1, body
             assert kept.types() == ["Full"] and body["version"] == kept.version == 1
             assert kept.entries["A"] == {"status": "Accepted", "parentIdTag": "FLEET",
-                                         "expiryDate": "2035-01-01T00:00:00.000Z"}
+                                         "expiryDate": "2099-01-01T00:00:00.000Z"}
             assert kept.entries["B"] == {"status": "Blocked"}
             assert kept.entries["OLD"]["status"] == "Expired"
 
@@ -144,7 +144,7 @@ def test_full_then_differences(tmp_path):
             status, body = await sync(daemon, {"full": True})
             assert kept.types()[-1] == "Full" and body["version"] == kept.version == 4
     with daemon_with(tmp_path, [
-            {"id": "A", "parent_id_tag": "FLEET", "expiry_date": "2035-01-01T00:00:00Z"},
+            {"id": "A", "parent_id_tag": "FLEET", "expiry_date": "2099-01-01T00:00:00Z"},
             {"id": "B", "status": "Blocked"}, {"id": "OLD", "expiry_date": "2020-01-01T00:00:00Z"},
             {"id": "longer-than-twenty-characters"}]) as daemon:
         run(session(daemon))

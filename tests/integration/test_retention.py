@@ -61,7 +61,7 @@ def filled(tmp_path, **options):
     async def body(daemon):
         async with Station.connect(daemon) as station:
             found["stopped"] = await session(station, 130)  # more than a portion
-            await read(station, value="5", when="2030-01-01T00:00:00Z")
+            await read(station, value="5", when="2099-01-01T00:00:00Z")
             found["active"] = (await station.start(connector=2, meter=1))["transactionId"]
             await station.call("MeterValues", {
                 "connectorId": 2, "transactionId": found["active"], "meterValue": [{

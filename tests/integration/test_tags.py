@@ -190,7 +190,7 @@ def test_csv_comes_back_as_it_went(tmp_path):
     writer.writerow(["idTag", "status", "maxActiveTransactions", "parentIdTag", "expiryDate"])
     for i in range(1300):
         writer.writerow([f"Tag-{i:04}", ("Accepted", "Blocked", "Invalid", "")[i % 4], i % 3 or "",
-                         "GROUP" if i % 2 else "", "2030-01-01T00:00:00Z" if i % 5 == 0 else ""])
+                         "GROUP" if i % 2 else "", "2099-01-01T00:00:00Z" if i % 5 == 0 else ""])
     with Daemon(tmp_path, {"id_tags": {"tags": [{"id": "Fixed"}]}}) as daemon:
         status, answer = daemon.api("POST", "/v1/id-tags.csv", {"csv": "\ufeff" + table.getvalue()})
         assert (status, answer) == (200, {"imported": 1300, "skipped": 0})
@@ -203,7 +203,7 @@ def test_csv_comes_back_as_it_went(tmp_path):
         found = {row["idTag"]: row for row in rows}
         assert found["Fixed"]["source"] == "configuration"
         assert found["Tag-0005"] == {
-            "idTag": "Tag-0005", "status": "Blocked", "expiryDate": "2030-01-01T00:00:00.000Z",
+            "idTag": "Tag-0005", "status": "Blocked", "expiryDate": "2099-01-01T00:00:00.000Z",
             "parentIdTag": "GROUP", "maxActiveTransactions": "2", "source": "database"}
         assert "'=SUM(1)" in found
         # All of it again, into an empty database.

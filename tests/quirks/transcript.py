@@ -300,7 +300,13 @@ class Player:
         name = options.pop("as", words[0])
         is_booting = options.pop("boot", "no") == "yes"
         expected = options.pop("expect", None)
-        link = Link(self.daemon, words[0], options)
+        is_patient = options.pop("patient", "no") == "yes"
+        end = time.monotonic() + DEADLINE_S
+        link = Link(self.daemon, words[0], dict(options))
+        while is_patient and link.status == 503 and time.monotonic() < end:
+            link.socket.close()
+            time.sleep(0.02)
+            link = Link(self.daemon, words[0], dict(options))
         if link.status != status:
             raise Mismatch(f"expected {status}, got {link.status} {link.headers} {link.body!r}")
         if status != 101:
