@@ -395,13 +395,17 @@ def test_unfinished_handshakes_end_and_hinder_nobody(daemon):
     async def body():
         connections = []
         try:
-            for _ in range(1000):
-                connection = raw_connection(daemon)
-                connection.sendall(b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: x\r\n")
-                connections.append(connection)
-            # Their deadline passes; a station gets in all the same.
-            async with Station.connect(daemon, "GOOD") as station:
-                assert "currentTime" in await station.call("Heartbeat", {})
+            async with witness(daemon) as beside:
+                for i in range(1000):
+                    connection = raw_connection(daemon)
+                    connection.sendall(b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: x\r\n")
+                    connections.append(connection)
+                    if i % 100 == 99:
+                        assert "currentTime" in await beside.call("Heartbeat", {})
+                # Their deadline passes; another station gets in all the same.
+                async with Station.connect(daemon, "CP-2") as station:
+                    assert "currentTime" in await station.call("Heartbeat", {})
+                assert "currentTime" in await beside.call("Heartbeat", {})
             loop = asyncio.get_running_loop()
             for connection in connections[:50]:
                 data = await loop.run_in_executor(None, connection.recv, 4096)
