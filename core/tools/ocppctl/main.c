@@ -624,7 +624,10 @@ unknown_command(const struct spec *spec, const char *word)
 			words[i] = spec->commands[i].words;
 		nearest = str_nearest(word, words, spec->count);
 	}
-	if (nearest != NULL)
+	if (nearest != NULL && strcmp(nearest, word) == 0)
+		(void)fprintf(stderr, "ocppctl: the words of %s are arguments of their own\n",
+			      nearest);
+	else if (nearest != NULL)
 		(void)fprintf(stderr, "ocppctl: unknown command %s; did you mean %s?\n", word,
 			      nearest);
 	else
