@@ -353,7 +353,7 @@ CTL = [
     ("version of its own", ["--version"], 0, "ocppctl "),
     ("no command", [], 1, "usage:"),
     ("unknown command", ["helth"], 1, "did you mean health?"),
-    ("words in one argument", ["help", "stations diff"], 1, "the words of stations diff are arguments"),
+    ("words in one argument", ["help", "jobs show"], 1, "the words of jobs show are arguments"),
     ("unknown option", ["plugins", "--x", "1"], 1, "unknown option --x"),
     ("missing argument", ["call", "CP-1"], 1, "missing argument Action"),
     ("unknown station", ["call", "NOBODY", "Reset", "type=Soft"], 7, "NOBODY is not known"),
