@@ -23,7 +23,7 @@ export OCPPD_SCHEMAS="${OCPPD_SCHEMAS:-}" OCPPD_SCHEMAS_REPORT="$PWD/build/schem
 
 # shellcheck disable=SC2086 # lists of words
 install_packages $build_packages libcmocka-dev python3-websockets python3-pytest python3-yaml \
-	python3-jsonschema zsh fish clang-format binutils abigail-tools || exit 1
+	python3-jsonschema python3-pip libfaketime zsh fish clang-format binutils abigail-tools || exit 1
 
 # Only promtool of it is wanted: the package as a whole would start a server of its own.
 fetch_promtool() {

@@ -64,12 +64,13 @@ def test_health_tells_ready_from_live(daemon):
 
 
 def test_a_clock_that_was_never_set_is_degraded(tmp_path):
-    library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
-                                      "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1")
+    library = next((path for path in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+                                      "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1")
                     if os.path.exists(path)), None)
     if library is None or os.environ.get("OCPPD_SANITIZE"):
         pytest.skip("NOT TESTED: libfaketime is not there, or a sanitizer is")
-    os.environ["OCPPD_WRAPPER"] = f"env LD_PRELOAD={library} FAKETIME=@2001-01-01 DONT_FAKE_MONOTONIC=1"
+    os.environ["OCPPD_WRAPPER"] = (
+        f"env LD_PRELOAD={library} 'FAKETIME=@2001-01-01 00:00:00' DONT_FAKE_MONOTONIC=1")
     try:
         with Daemon(tmp_path) as daemon:
             checks = {check["name"]: check["status"]
