@@ -230,10 +230,8 @@ judge_line(const struct tables *tables, struct json_tokener *tokener, char *line
 
 	if (rest == NULL || (!str_eq(kind, "req") && !str_eq(kind, "conf")))
 		return complain(line, "not ACTION req|conf PAYLOAD");
-	if (row == NULL) {
-		(void)printf("absent\tabsent\tabsent\tno module has a table of it\t\n");
-		return 0;
-	}
+	if (row == NULL)
+		return complain(action, "no module has a table of it");
 	return judge(row, str_eq(kind, "req"), tokener, rest);
 }
 
