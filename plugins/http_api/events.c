@@ -27,7 +27,8 @@
 #define KEEPALIVE_MS 15000
 #define PATTERN_MAX 512
 #define FRAMES_EVERY_MS 100
-#define FRAMES_A_TURN 500 /* of one follower; who wants more falls behind, and is told */
+#define FRAMES_A_TURN 500   /* of one follower; who wants more falls behind, and is told */
+#define FOLLOWERS_A_TURN 32 /* served before stations' messages get their turn again */
 
 struct entry {
 	uint64_t sequence; /* 0: empty */
@@ -37,7 +38,7 @@ struct entry {
 };
 
 struct follower {
-	LIST_ENTRY(follower) link;
+	TAILQ_ENTRY(follower) link;
 	struct events *events;
 	struct ocppd_request *request;
 	uint64_t next; /* number of entries ever added that it has seen */
@@ -55,12 +56,14 @@ struct events {
 	struct ocppd_subscription *subscription;
 	struct ocppd_timer *keepalive;
 	struct ocppd_timer *frames_timer;
+	struct ocppd_timer *pump_timer;
+	bool is_pumping; /* the timer is set */
 	uint32_t frame_followers;
 	struct entry *ring;
 	uint64_t size;
 	uint64_t added; /* entries ever added; the newest is number `added` */
 	uint32_t count; /* followers */
-	LIST_HEAD(followers, follower) followers;
+	TAILQ_HEAD(followers, follower) followers; /* whose turn it is first */
 };
 
 /* ---- The ring ------------------------------------------------------------------------------ */
@@ -131,7 +134,7 @@ oldest(const struct events *events)
 static void
 follower_free(struct follower *follower)
 {
-	LIST_REMOVE(follower, link);
+	TAILQ_REMOVE(&follower->events->followers, follower, link);
 	follower->events->count--;
 	if (follower->wants_frames)
 		follower->events->frame_followers--;
@@ -188,6 +191,15 @@ follower_write(struct follower *follower, const char *text)
 	return r;
 }
 
+static void
+pump_later(struct events *events)
+{
+	if (events->is_pumping)
+		return;
+	events->is_pumping = true;
+	ocppd_timer_set(events->pump_timer, 0);
+}
+
 static int
 tell_gap(struct follower *follower, uint64_t missed)
 {
@@ -198,26 +210,53 @@ tell_gap(struct follower *follower, uint64_t missed)
 	return follower_write(follower, text);
 }
 
-/* Sends what the follower has not seen, as far as there is room. */
-static void
+/* Sends what the follower has not seen, as far as there is room. Returns whether that was any. */
+static bool
 follower_pump(struct follower *follower)
 {
 	struct events *events = follower->events;
+	bool has_sent = false;
 
 	while (!follower->is_blocked && follower->next < events->added) {
 		uint64_t first = oldest(events);
 		const struct entry *entry;
 
 		if (follower->next + 1 < first) {
+			has_sent = true;
 			if (tell_gap(follower, first - 1 - follower->next) < 0)
-				return;
+				return has_sent;
 			follower->next = first - 1;
 		}
 		entry = entry_at(events, follower->next + 1);
-		if (is_wanted(follower, entry) && follower_write(follower, entry->text) < 0)
-			return;
+		if (is_wanted(follower, entry)) {
+			has_sent = true;
+			if (follower_write(follower, entry->text) < 0)
+				return has_sent;
+		}
 		follower->next++;
 	}
+	return has_sent;
+}
+
+/* A few of those who have not seen the newest; the others in the turns that follow. */
+static void
+on_pump(struct ocppd_host *host, void *arg)
+{
+	struct events *events = arg;
+	uint32_t left = FOLLOWERS_A_TURN;
+	uint32_t count = events->count;
+
+	(void)host;
+	events->is_pumping = false;
+	for (; count > 0 && left > 0; count--) {
+		struct follower *follower = TAILQ_FIRST(&events->followers);
+
+		TAILQ_REMOVE(&events->followers, follower, link);
+		TAILQ_INSERT_TAIL(&events->followers, follower, link);
+		left -= follower_pump(follower) ? 1 : 0;
+	}
+	if (count > 0)
+		pump_later(events);
 }
 
 static void
@@ -228,7 +267,7 @@ on_ready(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	(void)host;
 	(void)request;
 	follower->is_blocked = false;
-	follower_pump(follower);
+	(void)follower_pump(follower);
 }
 
 static void
@@ -244,7 +283,6 @@ on_event(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 {
 	struct events *events = arg;
 	struct entry entry = { .sequence = event->sequence };
-	struct follower *follower = LIST_FIRST(&events->followers);
 
 	(void)host;
 	entry.topic = strdup(event->topic);
@@ -258,12 +296,8 @@ on_event(struct ocppd_host *host, const struct ocppd_event *event, void *arg)
 	events->added++;
 	entry_clear(entry_at(events, events->added));
 	*entry_at(events, events->added) = entry;
-	while (follower != NULL) {
-		struct follower *next = LIST_NEXT(follower, link);
-
-		follower_pump(follower);
-		follower = next;
-	}
+	if (events->count > 0)
+		pump_later(events);
 }
 
 /* ---- Frames -------------------------------------------------------------------------------- */
@@ -328,10 +362,10 @@ static void
 on_frames_due(struct ocppd_host *host, void *arg)
 {
 	struct events *events = arg;
-	struct follower *follower = LIST_FIRST(&events->followers);
+	struct follower *follower = TAILQ_FIRST(&events->followers);
 
 	while (follower != NULL) {
-		struct follower *next = LIST_NEXT(follower, link);
+		struct follower *next = TAILQ_NEXT(follower, link);
 		/* The walk moves its cursor after each frame, when the follower may be gone. */
 		struct ocppd_frame_cursor cursor = follower->frames;
 
@@ -351,11 +385,11 @@ static void
 on_keepalive(struct ocppd_host *host, void *arg)
 {
 	struct events *events = arg;
-	struct follower *follower = LIST_FIRST(&events->followers);
+	struct follower *follower = TAILQ_FIRST(&events->followers);
 
 	(void)host;
 	while (follower != NULL) {
-		struct follower *next = LIST_NEXT(follower, link);
+		struct follower *next = TAILQ_NEXT(follower, link);
 
 		if (!follower->is_blocked)
 			(void)follower_write(follower, ":\n\n");
@@ -432,7 +466,7 @@ follower_new(struct events *events, struct ocppd_request *request)
 	(void)snprintf(follower->types, sizeof(follower->types), "%s", types == NULL ? "" : types);
 	(void)snprintf(follower->station_id, sizeof(follower->station_id), "%s",
 		       station_id == NULL ? "" : station_id);
-	LIST_INSERT_HEAD(&events->followers, follower, link);
+	TAILQ_INSERT_TAIL(&events->followers, follower, link);
 	events->count++;
 	if (ocppd_request_query_int(request, "frames", 0) == 0)
 		return follower;
@@ -476,7 +510,7 @@ events_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		return;
 	if (missed > 0 && tell_gap(follower, missed) < 0)
 		return;
-	follower_pump(follower);
+	(void)follower_pump(follower);
 }
 
 /* ---- Life ---------------------------------------------------------------------------------- */
@@ -491,7 +525,7 @@ events_new(struct ocppd_host *host, int64_t history)
 	events->host = host;
 	events->size = (uint64_t)history;
 	events->ring = calloc(events->size, sizeof(*events->ring));
-	LIST_INIT(&events->followers);
+	TAILQ_INIT(&events->followers);
 	if (events->ring == NULL) {
 		events_free(events);
 		return NULL;
@@ -504,8 +538,8 @@ events_free(struct events *events)
 {
 	if (events == NULL)
 		return;
-	while (!LIST_EMPTY(&events->followers))
-		follower_free(LIST_FIRST(&events->followers));
+	while (!TAILQ_EMPTY(&events->followers))
+		follower_free(TAILQ_FIRST(&events->followers));
 	for (uint64_t i = 0; events->ring != NULL && i < events->size; i++)
 		entry_clear(&events->ring[i]);
 	free(events->ring);
@@ -517,7 +551,8 @@ events_start(struct events *events)
 {
 	events->keepalive = ocppd_timer_new(events->host, on_keepalive, events);
 	events->frames_timer = ocppd_timer_new(events->host, on_frames_due, events);
-	if (events->keepalive == NULL || events->frames_timer == NULL)
+	events->pump_timer = ocppd_timer_new(events->host, on_pump, events);
+	if (events->keepalive == NULL || events->frames_timer == NULL || events->pump_timer == NULL)
 		return OCPPD_ENOMEM;
 	ocppd_timer_set(events->keepalive, KEEPALIVE_MS);
 	return 0;
@@ -526,8 +561,16 @@ events_start(struct events *events)
 void
 events_stop(struct events *events)
 {
-	while (!LIST_EMPTY(&events->followers)) {
-		struct follower *follower = LIST_FIRST(&events->followers);
+	struct follower *behind = TAILQ_FIRST(&events->followers);
+
+	while (behind != NULL) { /* the newest may not have had their turn yet */
+		struct follower *next = TAILQ_NEXT(behind, link);
+
+		(void)follower_pump(behind);
+		behind = next;
+	}
+	while (!TAILQ_EMPTY(&events->followers)) {
+		struct follower *follower = TAILQ_FIRST(&events->followers);
 		struct ocppd_request *request = follower->request;
 
 		follower_free(follower);
@@ -538,6 +581,9 @@ events_stop(struct events *events)
 	events->subscription = NULL;
 	ocppd_timer_free(events->keepalive);
 	ocppd_timer_free(events->frames_timer);
+	ocppd_timer_free(events->pump_timer);
 	events->keepalive = NULL;
 	events->frames_timer = NULL;
+	events->pump_timer = NULL;
+	events->is_pumping = false;
 }
