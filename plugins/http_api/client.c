@@ -37,6 +37,7 @@
 #define LINGER_MS 2000
 #define SLOWEST_BYTES_PER_MS 16 /* an answer that is taken more slowly is given up */
 #define MS_US 1000
+#define REQUESTS_A_TURN 1 /* handled before stations' messages get their turn again */
 
 enum client_state {
 	CLIENT_IDLE,
@@ -52,6 +53,7 @@ struct client {
 	uint32_t magic;
 	enum client_state state;
 	TAILQ_ENTRY(client) link;
+	TAILQ_ENTRY(client) ready; /* while is_ready */
 	struct door *door;
 	struct api *api;
 	struct bufferevent *bev;
@@ -74,6 +76,7 @@ struct client {
 	bool is_head;            /* HEAD: no body goes out */
 	bool must_close;
 	bool is_chunked;
+	bool is_ready;   /* the request is here and waits to be handled */
 	bool wants_room; /* a write was refused: tell when there is room */
 };
 
@@ -513,12 +516,43 @@ read_head(struct client *client)
 	return true;
 }
 
+/* Whether another request may be handled in this turn of the loop; else the client is queued. */
+static bool
+takes_turn(struct client *client)
+{
+	struct server *server = client->door->server;
+
+	if (client->is_ready)
+		return false;
+	if (server->handled == 0 && server->turn != NULL)
+		ocppd_timer_set(server->turn, 0);
+	if (server->handled < REQUESTS_A_TURN || server->turn == NULL) {
+		server->handled++;
+		return true;
+	}
+	client->is_ready = true;
+	ocppd_timer_cancel(client->timer);
+	(void)bufferevent_disable(client->bev, EV_READ);
+	TAILQ_INSERT_TAIL(&server->ready, client, ready);
+	return false;
+}
+
+static void
+leave_queue(struct client *client)
+{
+	if (!client->is_ready)
+		return;
+	TAILQ_REMOVE(&client->door->server->ready, client, ready);
+	client->is_ready = false;
+	(void)bufferevent_enable(client->bev, EV_READ);
+}
+
 static bool
 read_body(struct client *client)
 {
 	struct evbuffer *in = bufferevent_get_input(client->bev);
 
-	if (evbuffer_get_length(in) < (size_t)client->head.content_length)
+	if (evbuffer_get_length(in) < (size_t)client->head.content_length || !takes_turn(client))
 		return false;
 	dispatch(client);
 	return true;
@@ -543,6 +577,20 @@ read_begin(struct client *client)
 	if (first[0] < 'A' || first[0] > 'Z')
 		refuse_head(client, 400, "this is not HTTP/1.1");
 	return true;
+}
+
+/*
+ * What comes while a request is being answered waits in the buffer. When that is full it is not
+ * read: libevent would tell of a full buffer again and again, and nothing else would get a turn.
+ */
+static void
+hold_input(struct client *client)
+{
+	size_t high = 0;
+
+	(void)bufferevent_getwatermark(client->bev, EV_READ, NULL, &high);
+	if (high > 0 && evbuffer_get_length(bufferevent_get_input(client->bev)) >= high)
+		(void)bufferevent_disable(client->bev, EV_READ);
 }
 
 static void
@@ -570,8 +618,24 @@ client_read(struct client *client)
 		case CLIENT_HANDLING:
 		case CLIENT_STREAMING:
 		case CLIENT_ANSWERING:
+			hold_input(client);
 			return;
 		}
+	}
+}
+
+void
+client_turn(struct ocppd_host *host, void *arg)
+{
+	struct server *server = arg;
+
+	(void)host;
+	server->handled = 0;
+	while (server->handled < REQUESTS_A_TURN && !TAILQ_EMPTY(&server->ready)) {
+		struct client *client = TAILQ_FIRST(&server->ready);
+
+		leave_queue(client);
+		client_read(client);
 	}
 }
 
@@ -601,6 +665,7 @@ become_idle(struct client *client)
 	TAILQ_REMOVE(&client->door->clients, client, link);
 	TAILQ_INSERT_TAIL(&client->door->clients, client, link);
 	set_input_bound(client, (size_t)client->api->conf->max_headers);
+	(void)bufferevent_enable(client->bev, EV_READ);
 	ocppd_timer_set(client->timer, client->api->conf->idle_timeout_ms);
 }
 
@@ -611,6 +676,7 @@ become_lingering(struct client *client)
 {
 	client->state = CLIENT_LINGERING;
 	(void)shutdown(bufferevent_getfd(client->bev), SHUT_WR);
+	(void)bufferevent_enable(client->bev, EV_READ);
 	ocppd_timer_set(client->timer, LINGER_MS);
 	client_read(client);
 }
@@ -733,6 +799,7 @@ client_free(struct client *client)
 	struct door *door = client->door;
 
 	client->request = NULL;
+	leave_queue(client);
 	if (request != NULL && !door->server->timers_are_gone)
 		ocppd_request_gone(request);
 	TAILQ_REMOVE(&door->clients, client, link);

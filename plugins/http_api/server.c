@@ -388,8 +388,10 @@ server_new(struct api *api)
 
 	server->api = api;
 	server->base = ocppd_event_base(api->host);
+	TAILQ_INIT(&server->ready);
 	TAILQ_INIT(&server->control.clients);
-	if (door_init(&server->tcp, server, false) < 0 ||
+	server->turn = ocppd_timer_new(api->host, client_turn, server);
+	if (server->turn == NULL || door_init(&server->tcp, server, false) < 0 ||
 	    door_init(&server->control, server, true) < 0) {
 		server_free(server);
 		return NULL;
@@ -474,6 +476,7 @@ server_free(struct server *server)
 	if (!server->timers_are_gone) {
 		ocppd_timer_free(server->tcp.retry);
 		ocppd_timer_free(server->control.retry);
+		ocppd_timer_free(server->turn);
 	}
 	free(server);
 }

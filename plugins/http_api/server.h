@@ -35,7 +35,12 @@ struct server {
 	struct door tcp;
 	struct door control;
 	bool is_stopping;
-	bool timers_are_gone; /* the core deleted them, and forgot the requests */
+	/* Requests are handled a few in a turn of the loop, so that stations' messages get in
+	 * between; the others wait in order. */
+	TAILQ_HEAD(ready_clients, client) ready;
+	struct ocppd_timer *turn; /* set: the turn is not over */
+	uint32_t handled;         /* in this turn */
+	bool timers_are_gone;     /* the core deleted them, and forgot the requests */
 	void (*on_empty)(struct server *server); /* while stopping: the last connection went */
 };
 
@@ -56,6 +61,8 @@ void client_free(struct client *client);
 void client_finish(struct client *client);
 /* Answers what is under way with 503. */
 void client_abandon(struct client *client);
+/* A turn is over: those that wait, as far as they come to be handled. */
+void client_turn(struct ocppd_host *host, void *server);
 bool client_is_idle(const struct client *client);
 struct client *client_next(struct client *client);
 /* From client.c: the door has one connection less. */

@@ -3,6 +3,7 @@
 """The operator API and ocppctl over real sockets: who may do what, what is refused and how, and that no
 asker, however slow or many, keeps another one waiting."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -399,3 +400,16 @@ def test_log_has_one_line_for_many_refusals(daemon):
         assert ask(daemon, "GET", "/v1/plugins")[0] == 401
     assert len(daemon.log.events("http.denied")) - before <= 1
     assert all(parse_log(line) for line in daemon.log.lines if line.startswith("ts="))
+
+
+def test_a_client_that_talks_on_while_it_is_answered_stalls_nobody(daemon):
+    with socket.socket(socket.AF_UNIX) as talker:
+        talker.settimeout(DEADLINE_S)
+        talker.connect(daemon.socket)
+        talker.sendall(b"GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert talker.recv(4096).startswith(b"HTTP/1.1 200 ")
+        talker.settimeout(1)
+        with contextlib.suppress(TimeoutError):
+            talker.sendall(b"x" * (1 << 22))
+        for _ in range(3):
+            assert daemon.api("GET", "/v1/version")[0] == 200
