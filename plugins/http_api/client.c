@@ -815,6 +815,16 @@ client_free(struct client *client)
 void
 client_finish(struct client *client)
 {
+	if (client->is_ready) { /* it is whole, so its asker hears that it was not handled */
+		struct problem problem;
+
+		leave_queue(client);
+		client->must_close = true;
+		(void)problem_set(&problem, 503, "shutting-down",
+				  "the daemon or its API is stopping");
+		send_problem(client, &problem);
+		return;
+	}
 	switch (client->state) {
 	case CLIENT_HANDLING:
 	case CLIENT_ANSWERING:

@@ -13,6 +13,7 @@ import sqlite3
 import time
 
 import pytest
+import harness
 from harness import DEADLINE_S, Daemon, Station, run
 
 TOKENS_MAX = 1000
@@ -191,3 +192,46 @@ def test_bodies_are_bounded_to_the_byte(tmp_path, size, status):
         body = '{"vendorId":"v","data":"' + "x" * (size - len('{"vendorId":"v","data":""}')) + '"}'
         assert len(body) == size
         assert daemon.api("POST", "/v1/stations/CP-1/commands/DataTransfer", body)[0] == status
+
+
+def test_more_followers_than_a_turn_serves_hear_all_in_order(tmp_path):
+    with Daemon(tmp_path) as daemon, contextlib.ExitStack() as stack:
+        followers = [stack.enter_context(contextlib.closing(harness.Follower(daemon, "?types=station.*")))
+                     for _ in range(50)]
+
+        async def visit():
+            for number in range(3):
+                async with Station.connect(daemon, f"CP-{number}"):
+                    pass
+        run(visit())
+        wanted = [f"CP-{number}" for number in range(3)]
+        for follower in followers:
+            heard = []
+            while len(heard) < len(wanted):
+                event = follower.next()
+                if event["event"] == "station.connected":
+                    heard.append(event["data"]["stationId"])
+            assert heard == wanted
+
+
+def test_requests_that_come_at_once_are_all_answered(tmp_path):
+    body = b"{}"
+    head = (b"POST /v1/stations/NOBODY/commands/ClearCache HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+    with Daemon(tmp_path) as daemon, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(40)]
+        for sock in sockets:
+            sock.settimeout(DEADLINE_S)
+            sock.connect(daemon.socket)
+            sock.sendall(head)
+        for _ in range(3):
+            for sock in sockets:
+                sock.sendall(body)
+            for sock in sockets:
+                answer = b""
+                while b'"status"' not in answer:
+                    piece = sock.recv(4096)
+                    assert piece, answer
+                    answer += piece
+                assert answer.startswith(b"HTTP/1.1 404 "), answer
+                sock.sendall(head)
