@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * All tags as CSV, out and in. Out: streamed page by page, the next one read when the asker took
- * the one before. In: every line is checked first and every bad one named; only a table without
- * one is written, in units of bounded size, one after the other. An import that storage cut short
- * says how far it came, and may be sent again.
+ * All tags as CSV, out and in. Out: in pages. In: every line is checked first and every bad one
+ * named; only a table without one is written, in units of bounded size, one after the other. An
+ * import that storage cut short says how far it came, and may be sent again.
  */
 #include "id_tags.h"
+
+#include <ocppd/csv.h>
+#include <ocppd/rows.h>
 
 #include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "csv.h"
-
 #define PAGE_ROWS 500
-#define LINE_SIZE 2048      /* of one tag, quoted */
 #define ROWS_MAX 100000     /* of one import */
 #define UNIT_ROWS 500       /* written at a time */
 #define FINDINGS_MAX 1000   /* named; the others are counted */
@@ -41,84 +40,30 @@ static const char *const column_names[COLUMN_COUNT] = {
  */
 
 struct export_op {
-	struct id_tags *ctx;
-	struct ocppd_request *request; /* NULL: the asker went */
-	char *text;                    /* PAGE_ROWS * LINE_SIZE bytes */
-	size_t len;
+	struct ocppd_csv csv;
 	char next[OCPPD_TOKEN_MAX + 1];
-	bool is_reading;
-	bool is_last;
 };
 
 static void
-export_free(struct export_op *op)
+add_tag(struct ocppd_csv *csv, const struct ocppd_tag_info *tag)
 {
-	struct id_tags *ctx = op->ctx;
+	struct id_tags *ctx = csv->ctx;
+	bool is_fixed = cache_find(&ctx->fixed, tag->token, 0) != NULL;
+	struct ocppd_value expiry =
+		tag->has_expiry ? ocppd_value_int(tag->expiry_us) : ocppd_value_null();
+	struct ocppd_value active = ocppd_value_int_or_null(tag->max_active);
 
-	free(op->text);
-	free(op);
-	id_tags_done(ctx);
-}
-
-static void
-export_end(struct export_op *op)
-{
-	ocppd_request_end(op->ctx->host, op->request);
-	export_free(op);
-}
-
-static void
-put_field(struct export_op *op, const char *value, const char *after)
-{
-	size_t left = (PAGE_ROWS + 1) * LINE_SIZE - op->len;
-	int len = value == NULL ? 0 : csv_put(op->text + op->len, left, value);
-
-	op->len += len < 0 ? 0 : (size_t)len;
-	for (; *after != '\0'; after++)
-		op->text[op->len++] = *after;
-}
-
-static void
-put_tag(struct export_op *op, const struct ocppd_tag_info *tag)
-{
-	bool is_fixed = cache_find(&op->ctx->fixed, tag->token, 0) != NULL;
-	char time[OCPPD_TIME_SIZE];
-	char active[24] = "";
-
-	if (tag->has_expiry)
-		(void)ocppd_time_format(tag->expiry_us, time);
-	if (tag->max_active != 0)
-		snprintf(active, sizeof(active), "%u", tag->max_active);
-	put_field(op, tag->presented, ",");
-	put_field(op,
-		  tag_status_words[tag->status == OCPPD_AUTH_ACCEPTED  ? TAG_STATUS_ACCEPTED - 1
-				   : tag->status == OCPPD_AUTH_BLOCKED ? TAG_STATUS_BLOCKED - 1
-								       : TAG_STATUS_INVALID - 1],
-		  ",");
-	put_field(op, tag->has_expiry ? time : NULL, ",");
-	put_field(op, tag->parent, ",");
-	put_field(op, active, ",");
-	put_field(op, is_fixed ? "configuration" : "database", "\r\n");
-}
-
-static void export_next(struct export_op *op);
-
-static void
-export_write(struct export_op *op)
-{
-	int r = ocppd_request_write(op->ctx->host, op->request, op->text, op->len);
-
-	if (r == OCPPD_EBUSY)
-		return; /* on_ready */
-	if (r == OCPPD_EGONE) {
-		export_free(op);
-		return;
-	}
-	op->len = 0;
-	if (r < 0 || op->is_last)
-		export_end(op);
-	else
-		export_next(op);
+	ocppd_csv_add_str(csv, tag->presented);
+	ocppd_csv_add_str(
+		csv,
+		tag_status_words[tag->status == OCPPD_AUTH_ACCEPTED  ? TAG_STATUS_ACCEPTED - 1
+				 : tag->status == OCPPD_AUTH_BLOCKED ? TAG_STATUS_BLOCKED - 1
+								     : TAG_STATUS_INVALID - 1]);
+	ocppd_csv_add_time_value(csv, &expiry);
+	ocppd_csv_add_str(csv, tag->parent);
+	ocppd_csv_add_value(csv, &active);
+	ocppd_csv_add_str(csv, is_fixed ? "configuration" : "database");
+	ocppd_csv_end_row(csv);
 }
 
 static void
@@ -127,85 +72,33 @@ on_export_page(struct ocppd_host *host, int result, const struct ocppd_tag_info 
 {
 	struct export_op *op = arg;
 
-	op->is_reading = false;
-	if (op->request == NULL) {
-		export_free(op);
-		return;
-	}
-	if (result < 0) {
-		/* The head is out: a cut answer is all that can be said. */
-		OCPPD_ERROR(host, "export.cut", OCPPD_STR("err", ocppd_error_name(result)));
-		export_end(op);
-		return;
-	}
+	(void)host;
 	for (uint32_t i = 0; i < count; i++)
-		put_tag(op, &tags[i]);
-	op->is_last = next == NULL;
+		add_tag(&op->csv, &tags[i]);
 	snprintf(op->next, sizeof(op->next), "%s", next == NULL ? "" : next);
-	export_write(op);
+	ocppd_csv_page(&op->csv, result, next == NULL);
 }
 
-static void
-export_next(struct export_op *op)
+static int
+read_page(void *csv)
 {
-	struct id_tags *ctx = op->ctx;
-	int r = walk_tags(ctx, ctx->host, op->next, PAGE_ROWS, on_export_page, op);
+	struct export_op *op = csv;
+	struct id_tags *ctx = op->csv.ctx;
 
-	if (r >= 0) {
-		op->is_reading = true;
-		return;
-	}
-	OCPPD_ERROR(ctx->host, "export.cut", OCPPD_STR("err", ocppd_error_name(r)));
-	export_end(op);
-}
-
-static void
-on_ready(struct ocppd_host *host, struct ocppd_request *request, void *arg)
-{
-	struct export_op *op = arg;
-
-	(void)host;
-	(void)request;
-	if (!op->is_reading && op->len > 0)
-		export_write(op);
-}
-
-static void
-on_gone(struct ocppd_host *host, struct ocppd_request *request, void *arg)
-{
-	struct export_op *op = arg;
-
-	(void)host;
-	(void)request;
-	op->request = NULL;
-	if (!op->is_reading)
-		export_free(op);
+	return walk_tags(ctx, ctx->host, op->next, PAGE_ROWS, on_export_page, op);
 }
 
 void
 routes_export(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
 	struct id_tags *ctx = arg;
-	struct export_op *op = calloc(1, sizeof(*op));
+	struct export_op *op = ocppd_csv_new(&ctx->works, request, sizeof(*op));
 
-	if (op != NULL)
-		op->text = malloc((PAGE_ROWS + 1) * LINE_SIZE);
-	if (op == NULL || op->text == NULL) {
-		free(op);
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+	(void)host;
+	if (op == NULL)
 		return;
-	}
-	op->ctx = ctx;
-	op->request = request;
-	ctx->outstanding++;
-	if (ocppd_request_begin(host, request, 200, "text/csv; charset=utf-8; header=present",
-				on_ready, on_gone, op) < 0) {
-		export_free(op);
-		return;
-	}
-	for (uint32_t i = 0; i < COLUMN_COUNT; i++)
-		put_field(op, column_names[i], i + 1 < COLUMN_COUNT ? "," : "\r\n");
-	export_next(op);
+	op->csv.read = read_page;
+	ocppd_csv_begin(&op->csv, column_names, COLUMN_COUNT);
 }
 
 /* ---- In ---------------------------------------------------------------------------------------
@@ -417,14 +310,14 @@ static void
 read_all(struct import_op *op, size_t len)
 {
 	char *fields[COLUMN_COUNT + 1];
-	struct csv csv;
+	struct ocppd_csv_reader csv;
 	int r;
 
-	csv_init(&csv, op->text, len);
-	r = csv_next(&csv, fields, COLUMN_COUNT + 1);
+	ocppd_csv_reader_init(&csv, op->text, len);
+	r = ocppd_csv_read(&csv, fields, COLUMN_COUNT + 1);
 	if (!read_head(op, fields, r, csv.line == 0 ? 1 : csv.line))
 		return;
-	while (!op->is_out_of_memory && (r = csv_next(&csv, fields, COLUMN_COUNT + 1)) != 0) {
+	while (!op->is_out_of_memory && (r = ocppd_csv_read(&csv, fields, COLUMN_COUNT + 1)) != 0) {
 		if (r == OCPPD_EINVAL)
 			find(op, csv.line, "a quotation mark stands where none may");
 		else

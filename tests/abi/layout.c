@@ -7,6 +7,7 @@
 #include <ocppd/abi.h>
 #include <ocppd/action.h>
 #include <ocppd/conf.h>
+#include <ocppd/csv.h>
 #include <ocppd/directory.h>
 #include <ocppd/error.h>
 #include <ocppd/event.h>
@@ -285,6 +286,19 @@ AT(ocppd_writes, ended, 8);
 AT(ocppd_writes, first, 16);
 AT(ocppd_writes, last, 24);
 LEAST(ocppd_writes, 32);
+
+AT(ocppd_csv_reader, at, 0);
+AT(ocppd_csv_reader, end, 8);
+AT(ocppd_csv_reader, line, 16);
+AT(ocppd_csv_reader, lines_read, 20);
+LEAST(ocppd_csv_reader, 24);
+
+AT(ocppd_csv, owner, 0);
+AT(ocppd_csv, ctx, 8);
+AT(ocppd_csv, read, 16);
+AT(ocppd_csv, fini, 24);
+AT(ocppd_csv, state, 32);
+LEAST(ocppd_csv, 40);
 
 AT(ocppd_storage_ops, struct_size, 0);
 AT(ocppd_storage_ops, reserved, 4);
@@ -775,6 +789,8 @@ _Static_assert(sizeof(struct ocppd_value) == 40, "grown");
 _Static_assert(sizeof(struct ocppd_rows) == 32, "grown");
 _Static_assert(sizeof(struct ocppd_work) == 72, "grown");
 _Static_assert(sizeof(struct ocppd_writes) == 32, "grown");
+_Static_assert(sizeof(struct ocppd_csv_reader) == 24, "grown");
+_Static_assert(sizeof(struct ocppd_csv) == 40, "grown");
 
 struct rows_of_any {
 	OCPPD_ROWS(ocppd_field) rows;
