@@ -13,6 +13,8 @@
  * remote, and others where none of these says it. Never a secret; id tokens above debug only by
  * OCPPD_TAG, which keeps their last four characters. The logger escapes.
  *
+ * The macros want one value at least; an event without is ocppd_log(host, level, event, NULL, 0).
+ *
  * Events with a `station` that repeat are limited to a few a minute for each station and event; the
  * next line says how many were left out.
  */

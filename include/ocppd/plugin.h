@@ -11,17 +11,18 @@
  * Life: load, options and `check`, init, migrations, start, running, stop, shutdown; backwards in
  * reverse order of the needs between modules. All on the core thread.
  *
- *   check     cross-field rules of the options; no side effect (it runs in `ocppd --check`).
- *   init      allocates and registers; no input or output, no services. Its context goes to all
- * that follows. On a negative return it has undone its own work, and nothing else is called. start
- * fetches services, reads tables, opens things. May return OCPPD_PENDING and end with
- *             ocppd_started. On failure it has undone what start did; `shutdown` follows.
- *   reload    new options; cannot fail.
- *   stop      ends work, joins the module's own threads. May return OCPPD_PENDING and end with
- *             ocppd_stopped. Then the core completes the module's outstanding calls as CANCELLED;
- *             no other callback runs any more.
- *   shutdown  frees the context, and what it holds of the core's: timers, descriptors,
- *             subscriptions. What is left of these, and of posts, the core deletes after it.
+ *   check      cross-field rules of the options; no side effect (it runs in `ocppd --check`).
+ *   init       allocates and registers; no input or output, no services. Its context goes to all
+ *              that follows. On a negative return it has undone its own work, and nothing else is
+ *              called.
+ *   start      fetches services, reads tables, opens things. May return OCPPD_PENDING and end with
+ *              ocppd_started. On failure it has undone what start did; `shutdown` follows.
+ *   reload     new options; cannot fail. Needed where an option is OCPPD_RELOADABLE.
+ *   stop       ends work, joins the module's own threads. May return OCPPD_PENDING and end with
+ *              ocppd_stopped. Then the core completes the module's outstanding calls as CANCELLED;
+ *              no other callback runs any more.
+ *   shutdown   frees the context, and what it holds of the core's: timers, descriptors,
+ *              subscriptions. What is left of these, and of posts, the core deletes after it.
  *
  * No mutable statics: stop and start may happen again in one process, and several instances of a
  * module may live side by side. The object is never unloaded before the process ends.

@@ -104,9 +104,12 @@ error_decides(const struct id_tags *ctx, struct ocppd_authorization *ret_decisio
 	return true;
 }
 
+/* result 0: it decided, but on no verdict there is. */
 static void
 warn_failed(const struct id_tags *ctx, const char *provider, int result)
 {
+	if (result == 0)
+		result = OCPPD_EINVAL;
 	OCPPD_WARN(ctx->host, "authorizer.failed", OCPPD_STR("authorizer", provider),
 		   OCPPD_STR("err", ocppd_error_name(result)));
 }

@@ -10,6 +10,8 @@ modules   each module exports its descriptor only, and needs no other module
 baseline  the library's interface is the recorded one (tests/abi/libocppd.abi)
 template  the module of packaging/examples builds outside of the tree, against what is installed,
           with CMake and with make, and the installed daemon takes it
+install   what is installed runs where it lies, stays below its prefix, also another one than the
+          configured, and keeps the administrator's file
 """
 import argparse
 import os
@@ -218,9 +220,41 @@ def check_template(args):
     return 0
 
 
+def check_install(args):
+    errors = []
+    with tempfile.TemporaryDirectory() as name:
+        stage = pathlib.Path(name)
+        env = {key: value for key, value in os.environ.items() if key != "LD_LIBRARY_PATH"}
+        env["DESTDIR"] = name
+        command = ["cmake", "--install", args.build, "--prefix", "/opt/elsewhere"]
+        must(command, stage, env)
+        prefix = stage / "opt/elsewhere"
+        errors += [f"{path}: installed outside of the prefix" for path in stage.rglob("*")
+                   if path.is_file() and prefix not in path.parents]
+        done = run(prefix / "sbin/ocppd", "--version", env=env)
+        if not done.stdout.startswith("ocppd "):
+            errors.append(f"the daemon does not run where it was installed: {done.stderr}")
+
+        pc = next(prefix.rglob("ocppd.pc"))
+        done = run("pkg-config", "--variable=prefix", "ocppd",
+                   env=dict(env, PKG_CONFIG_PATH=str(pc.parent)))
+        if done.stdout.strip() != "/opt/elsewhere":
+            errors.append(f"pkg-config says the prefix is {done.stdout.strip()} {done.stderr}")
+
+        conf = prefix / "etc/ocppd/ocppd.yaml"
+        if "plugins:" not in conf.read_text() or not (conf.parent / "conf.d").is_dir():
+            errors.append("the reference configuration is not installed")
+        conf.write_text("# the administrator's\n")
+        must(command, stage, env)
+        if conf.read_text() != "# the administrator's\n":
+            errors.append("a second installation replaced the administrator's ocppd.yaml")
+    return report(errors)
+
+
 def main():
     checks = {"headers": check_headers, "symbols": check_symbols, "statics": check_statics,
-              "modules": check_modules, "baseline": check_baseline, "template": check_template}
+              "modules": check_modules, "baseline": check_baseline, "template": check_template,
+              "install": check_install}
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("check", choices=checks)

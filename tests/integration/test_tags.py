@@ -27,7 +27,8 @@ CHAIN = [
     ("local", "Accepted", None), ("yes", "Accepted", None), ("parent", "Accepted", "ROAMING"),
     ("blocked", "Blocked", None), ("later", "Accepted", None), ("later-no", "Accepted", "LAST"),
     ("never", "Accepted", "LAST"), ("error", "Accepted", "LAST"),
-    ("later-error", "Accepted", "LAST"), ("next", "Accepted", "LAST"), ("nobody", "Invalid", None),
+    ("later-error", "Accepted", "LAST"), ("odd", "Accepted", "LAST"),
+    ("next", "Accepted", "LAST"), ("nobody", "Invalid", None),
 ]
 
 
@@ -60,6 +61,7 @@ def test_chain_decides_passes_on_times_out_and_fails(tmp_path):
     with chain(tmp_path) as daemon:
         run(body(daemon))
         assert daemon.log.events("authorizer.failed", authorizer="micro_authorizer", err="ETIMEDOUT")
+        assert daemon.log.events("authorizer.failed", authorizer="micro_authorizer", err="EINVAL")
 
 
 @pytest.mark.parametrize("policy, status", [("invalid", "Invalid"), ("accept", "Accepted")])

@@ -100,6 +100,8 @@ decide_on(void *self, struct ocppd_host *host, const struct ocppd_auth_query *qu
 		decide(ret_decision, OCPPD_AUTH_ACCEPTED, "ROAMING");
 	else if (strcmp(text, "blocked") == 0)
 		decide(ret_decision, OCPPD_AUTH_BLOCKED, NULL);
+	else if (strcmp(text, "odd") == 0)
+		decide(ret_decision, OCPPD_AUTH_CONCURRENT, NULL); /* not a link's to say */
 	else if (strcmp(text, "later") == 0)
 		return wait(self, LATER_MS, 0, &as);
 	else if (strcmp(text, "later-no") == 0)
