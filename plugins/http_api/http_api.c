@@ -10,6 +10,7 @@
 #include "backup.h"
 
 #include <ocppd/plugin.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 
 #include "events.h"
@@ -391,6 +392,10 @@ static const struct ocppd_need needs[] = {
 	{ .service = "ocppd.stations", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &queue_data_ops },
+};
+
 static const char *const request_labels[] = { "method", "route", "status", NULL };
 
 static const struct ocppd_metric metrics[] = {
@@ -406,6 +411,7 @@ OCPPD_PLUGIN = {
 	.summary = "Operator API over HTTP",
 	.conf_size = sizeof(struct api_conf),
 	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
 	.metrics = OCPPD_TABLE(metrics),
 	.options = { api_options, API_OPTIONS, sizeof(api_options[0]) },
 	.topics = { api_topics, API_TOPICS, sizeof(api_topics[0]) },

@@ -17,12 +17,13 @@
 #include "http_api.h"
 #include "items.h"
 #include "pending.h"
+#include "problem.h"
+#include "queue_private.h"
 #include "secret.h"
 #include "store.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include <json-c/json.h>
 
@@ -34,66 +35,16 @@
 #define STATION_MAX 64 /* that wait for one station */
 #define WAIT_MS 600000 /* in the core's queue: longer than any grace */
 #define SENDS_A_TICK 500
-#define ID_DIGITS 20
 #define LIST_DEFAULT 100
 
-enum queued_state {
-	QUEUED_WAITING,
-	QUEUED_SENT,
-	QUEUED_CONFIRMED,
-	QUEUED_ERROR,
-	QUEUED_TIMEOUT,
-	QUEUED_GONE,
-	QUEUED_REFUSED,
-	QUEUED_EXPIRED,
-	QUEUED_CANCELLED,
-	QUEUED_UNKNOWN, /* the daemon ended while it was out */
-	QUEUED_STATES,
-};
-
-/* In the database by number: append only. */
-static const char *const state_words[QUEUED_STATES] = {
+const char *const queued_state_words[QUEUED_STATES] = {
 	"waiting", "sent",    "confirmed", "error",     "timeout",
 	"gone",    "refused", "expired",   "cancelled", "unknown",
 };
 
-struct queued {
-	TAILQ_ENTRY(queued) link;
-	struct queue *queue;
-	char id[ID_DIGITS + 1];
-	char *station_id;
-	char *action;
-	char *requester;
-	struct json_object *payload; /* NULL once it ended: it may hold secrets */
-	struct json_object *result;
-	struct pending *pending; /* the POST, until it is kept */
-	int64_t timeout_s;
-	int64_t created_us;
-	int64_t expires_us;
-	int64_t ended_us; /* 0: not yet */
-	int64_t next_try_us;
-	uint32_t stores; /* under way */
-	enum queued_state state;
-	bool is_strict;
-	bool is_durable; /* in the database: there is one, and no secret in it */
-	bool is_dead;    /* on the list of those that only wait for their stores */
-};
-
-TAILQ_HEAD(queued_list, queued);
-
-struct queue {
-	struct api *api;
-	struct ocppd_timer *timer;
-	struct queued_list all; /* in order of making */
-	struct queued_list dead;
-	uint32_t waiting; /* WAITING and SENT */
-	uint32_t ended;
-	bool is_stopped;
-};
-
 /* ---- Entries ------------------------------------------------------------------------------- */
 
-static void
+void
 queued_free(struct queued *queued)
 {
 	free(queued->station_id);
@@ -102,12 +53,6 @@ queued_free(struct queued *queued)
 	(void)json_object_put(queued->payload);
 	(void)json_object_put(queued->result);
 	free(queued);
-}
-
-static bool
-has_ended(const struct queued *queued)
-{
-	return queued->state > QUEUED_SENT;
 }
 
 static struct queued *
@@ -133,7 +78,7 @@ queued_json(const struct queued *queued)
 	r |= ocppd_json_add_str(item, "commandId", queued->id);
 	r |= ocppd_json_add_str(item, "stationId", queued->station_id);
 	r |= ocppd_json_add_str(item, "action", queued->action);
-	r |= ocppd_json_add_str(item, "state", state_words[queued->state]);
+	r |= ocppd_json_add_str(item, "state", queued_state_words[queued->state]);
 	r |= ocppd_json_add_str(item, "requester", queued->requester);
 	r |= ocppd_json_add_time(item, "createdAt", queued->created_us);
 	r |= ocppd_json_add_time(item, "expiresAt", queued->expires_us);
@@ -224,13 +169,6 @@ queued_update(struct queued *queued)
 			   OCPPD_STR("err", ocppd_error_name(r)));
 }
 
-static void
-on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	   const struct ocppd_error *err, void *arg)
-{
-	on_stored(host, result, rows, count, err, arg);
-}
-
 /* Forgets an entry, in the database too. */
 static void
 queued_drop(struct queued *queued)
@@ -239,12 +177,12 @@ queued_drop(struct queued *queued)
 	const struct ocppd_value id = ocppd_value_str(queued->id);
 
 	TAILQ_REMOVE(&queue->all, queued, link);
-	if (has_ended(queued))
+	if (queued_has_ended(queued))
 		queue->ended--;
 	else
 		queue->waiting--;
 	if (queued->is_durable &&
-	    store_write(queue->api, STATEMENT_QUEUE_DELETE, &id, 1, on_deleted, queued) == 0)
+	    store_write(queue->api, STATEMENT_QUEUE_DELETE, &id, 1, on_stored, queued) == 0)
 		queued->stores++;
 	if (queued->stores == 0) {
 		queued_free(queued);
@@ -266,8 +204,7 @@ tell(const struct queued *queued)
 					  queued->station_id, body);
 }
 
-/* result: taken, may be NULL. */
-static void
+void
 queued_end(struct queued *queued, enum queued_state state, struct json_object *result)
 {
 	struct queue *queue = queued->queue;
@@ -282,13 +219,14 @@ queued_end(struct queued *queued, enum queued_state state, struct json_object *r
 	queue->ended++;
 	queued_update(queued);
 	OCPPD_INFO(queue->api->host, "command.ended", OCPPD_STR("station", queued->station_id),
-		   OCPPD_STR("action", queued->action), OCPPD_STR("state", state_words[state]));
+		   OCPPD_STR("action", queued->action),
+		   OCPPD_STR("state", queued_state_words[state]));
 	tell(queued);
 	oldest = TAILQ_FIRST(&queue->all);
 	while (queue->ended > KEPT_MAX && oldest != NULL) {
 		struct queued *next = TAILQ_NEXT(oldest, link);
 
-		if (has_ended(oldest) && oldest != queued)
+		if (queued_has_ended(oldest) && oldest != queued)
 			queued_drop(oldest);
 		oldest = next;
 	}
@@ -319,7 +257,10 @@ queued_return(struct queued *queued)
 {
 	queued->state = QUEUED_WAITING;
 	queued->next_try_us = ocppd_now_us(queued->queue->api->host) + RETRY_US;
-	queued_update(queued);
+	if (queued->is_orphan)
+		queued_orphan(queued);
+	else
+		queued_update(queued);
 }
 
 static void
@@ -497,6 +438,8 @@ on_kept(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint
 		ocppd_request_fail(host, request, result, err);
 	if (result < 0)
 		queued_drop(queued);
+	else if (queued->is_orphan)
+		queued_orphan(queued);
 	queued_release(queued);
 }
 
@@ -541,7 +484,7 @@ has_room(const struct queue *queue, const char *station_id)
 	if (queue->waiting >= (uint64_t)queue->api->conf->queue_commands)
 		return false;
 	TAILQ_FOREACH (queued, &queue->all, link)
-		count += !has_ended(queued) && strcmp(queued->station_id, station_id) == 0;
+		count += !queued_has_ended(queued) && strcmp(queued->station_id, station_id) == 0;
 	return count < STATION_MAX;
 }
 
@@ -604,7 +547,7 @@ queue_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	items_init(&items);
 	for (; queued != NULL; queued = TAILQ_NEXT(queued, link)) {
 		if ((station_id != NULL && strcmp(station_id, queued->station_id) != 0) ||
-		    (state != NULL && strcmp(state, state_words[queued->state]) != 0))
+		    (state != NULL && strcmp(state, queued_state_words[queued->state]) != 0))
 			continue;
 		if (left-- == 0) {
 			next = last->id;
@@ -647,7 +590,7 @@ queue_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	if (queued->state != QUEUED_WAITING || queued->pending != NULL) {
 		ocppd_request_problem(host, request, 409, "not-waiting",
 				      "the command does not wait any more: it is %s",
-				      state_words[queued->state]);
+				      queued_state_words[queued->state]);
 		return;
 	}
 	queued_end(queued, QUEUED_CANCELLED, NULL);
@@ -688,66 +631,6 @@ queue_free(struct queue *queue)
 	list_free(&queue->all);
 	list_free(&queue->dead);
 	free(queue);
-}
-
-static struct json_object *
-tree_of(const struct ocppd_value *value)
-{
-	char *text = store_text(value);
-	struct json_object *tree = text == NULL ? NULL : json_tokener_parse(text);
-
-	free(text);
-	return tree;
-}
-
-static int
-load_row(struct queue *queue, const struct ocppd_value *row)
-{
-	struct queued *queued = calloc(1, sizeof(*queued));
-	char *id = store_text(&row[0]);
-
-	if (queued == NULL || id == NULL) {
-		free(queued);
-		free(id);
-		return OCPPD_ENOMEM;
-	}
-	queued->queue = queue;
-	memcpy(queued->id, id, strnlen(id, ID_DIGITS));
-	free(id);
-	queued->station_id = store_text(&row[1]);
-	queued->action = store_text(&row[2]);
-	queued->payload = tree_of(&row[3]);
-	queued->is_strict = row[4].number != 0;
-	queued->is_durable = true;
-	queued->timeout_s = row[5].number;
-	queued->requester = store_text(&row[6]);
-	queued->created_us = row[7].number;
-	queued->expires_us = row[8].number;
-	queued->state = row[9].number >= 0 && row[9].number < QUEUED_STATES
-				? (enum queued_state)row[9].number
-				: QUEUED_UNKNOWN;
-	queued->ended_us = row[10].type == OCPPD_VALUE_INT ? row[10].number : 0;
-	queued->result = tree_of(&row[11]);
-	if (queued->station_id == NULL || queued->action == NULL || queued->requester == NULL) {
-		queued_free(queued);
-		return OCPPD_ENOMEM;
-	}
-	TAILQ_INSERT_TAIL(&queue->all, queued, link);
-	if (has_ended(queued))
-		queue->ended++;
-	else
-		queue->waiting++;
-	return 0;
-}
-
-int
-queue_load(struct queue *queue, const struct ocppd_rows *rows)
-{
-	int r = 0;
-
-	for (uint32_t i = 0; i < rows->count && r == 0; i++)
-		r = load_row(queue, rows->values + (size_t)i * rows->columns);
-	return r;
 }
 
 int

@@ -10,6 +10,7 @@
 /* Commands that wait for their station to connect, each with an expiry. */
 
 struct api;
+struct ocppd_station_data_ops;
 struct ocppd_request;
 struct queue;
 
@@ -22,5 +23,7 @@ int queue_start(struct queue *queue);
 void queue_stop(struct queue *queue);
 /* A command to a station that is known and not connected: answers 202 once it is kept. */
 void queue_post(struct api *api, struct ocppd_request *request, int64_t queue_s);
+/* Those of a station that is deleted. */
+extern const struct ocppd_station_data_ops queue_data_ops;
 
 #endif

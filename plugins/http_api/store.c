@@ -52,6 +52,11 @@ const struct ocppd_statement store_statements[STATEMENT_COUNT] = {
 				  "ON CONFLICT (command_id) DO UPDATE SET state = excluded.state, "
 				  "ended_us = excluded.ended_us, result = excluded.result, "
 				  "payload = excluded.payload" },
+	/* $1 station, $2 state of those that wait, $3 the new one, $4 time, $5 result. */
+	[STATEMENT_QUEUE_CANCEL] = { "cancel queued commands of a station",
+				     "UPDATE http_api_queue SET state = $3, ended_us = $4, "
+				     "payload = '', result = $5 WHERE station_id = $1 "
+				     "AND state = $2" },
 	[STATEMENT_QUEUE_DELETE] = { "delete queued command",
 				     "DELETE FROM http_api_queue WHERE command_id = $1" },
 };

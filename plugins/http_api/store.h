@@ -16,6 +16,7 @@ enum {
 	STATEMENT_QUEUE_LIST,
 	STATEMENT_QUEUE_PUT,
 	STATEMENT_QUEUE_DELETE,
+	STATEMENT_QUEUE_CANCEL,
 	STATEMENT_COUNT,
 };
 extern const struct ocppd_statement store_statements[STATEMENT_COUNT];

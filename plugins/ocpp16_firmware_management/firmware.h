@@ -12,6 +12,7 @@
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
 #include <ocppd/service/files.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/work.h>
 
@@ -22,7 +23,8 @@
  * (jobs in memory), store.c (writing, and waiting for it), action.c (UpdateFirmware and
  * GetDiagnostics, before and after), send.c (when they go out), listen.c (what stations and the
  * files' service tell), version.c (which firmware stations have), rollout.c and select.c (many
- * stations), load.c (after a restart), sweep.c (what is kept), json.c, routes.c and
+ * stations), load.c (after a restart), forget.c (a station is deleted), sweep.c
+ * (what is kept), json.c, routes.c and
  * rollout_routes.c (operator API), api.c (fields and routes), tables.c (SQL),
  * ocpp16_firmware_management.c (life).
  *
@@ -204,6 +206,9 @@ enum {
 	STATEMENT_ROLLOUT_LIST,
 	STATEMENT_ROLLOUT_FIND,
 	STATEMENT_ROLLOUT_COUNTS,
+	STATEMENT_STATION_JOBS,
+	STATEMENT_STATION_UNASKED,
+	STATEMENT_STATION_VERSION,
 	STATEMENT_COUNT,
 };
 
@@ -451,6 +456,9 @@ void on_sweep(struct ocppd_host *host, void *ctx);
 void version_seen(struct firmware *ctx, struct ocppd_station *station, const char *version,
 		  int64_t time_us);
 const char *version_of(struct firmware *ctx, struct ocppd_station *station); /* "": not known */
+
+/* forget.c: a station is deleted */
+extern const struct ocppd_station_data_ops forget_data_ops;
 
 /* ---- routes.c, rollout_routes.c ----------------------------------------------------------------
  */

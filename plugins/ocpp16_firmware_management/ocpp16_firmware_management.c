@@ -243,6 +243,10 @@ static const struct ocppd_need needs[] = {
 	{ "ocppd.files", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &forget_data_ops },
+};
+
 OCPPD_PLUGIN = {
 	OCPPD_GUARD,
 	MODULE,
@@ -250,6 +254,7 @@ OCPPD_PLUGIN = {
 	"OCPP 1.6 Firmware Management profile",
 	.conf_size = sizeof(struct firmware_conf),
 	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
 	.options = OCPPD_TABLE(options),
 	.actions = { firmware_actions, FIRMWARE_ACTIONS, sizeof(firmware_actions[0]) },
 	.topics = { firmware_topics, FIRMWARE_TOPICS, sizeof(firmware_topics[0]) },

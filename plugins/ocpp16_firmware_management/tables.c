@@ -134,6 +134,15 @@ const struct ocppd_statement firmware_statements[STATEMENT_COUNT] = {
 				    "UPDATE " T "rollout SET state = $2, reason = $3, "
 				    "ended_us = $4 WHERE rollout_id = $1 "
 				    "RETURNING " ROLLOUT_COLUMNS },
+	/* A deleted station's: $1 station, $2 reason, $3 time. */
+	[STATEMENT_STATION_JOBS] = { "cancel the jobs of a station",
+				     "UPDATE " T "job SET state = 'Cancelled', reason = $2, "
+				     "changed_us = $3, ended_us = $3 WHERE station_id = $1 "
+				     "AND ended_us IS NULL" },
+	[STATEMENT_STATION_UNASKED] = { "forget the notifications of a station",
+					"DELETE FROM " T "unasked WHERE station_id = $1" },
+	[STATEMENT_STATION_VERSION] = { "forget the version of a station",
+					"DELETE FROM " T "version WHERE station_id = $1" },
 	[STATEMENT_JOB_FORGET] = { "forget jobs",
 				   "DELETE FROM " T "job WHERE job_id IN (" OLD ")" },
 	[STATEMENT_STORY_FORGET] = { "forget stories",

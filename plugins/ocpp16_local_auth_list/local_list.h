@@ -8,6 +8,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/service/authorization.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 
 #include "list.h"
@@ -206,6 +207,9 @@ int store_save(struct job *job, const struct entry_list *changes, bool is_full, 
 void store_doubt(struct lists *ctx, struct ocppd_station *station);
 void store_read_record(const struct ocppd_value *row, struct record *ret_record);
 
+/* The station is deleted. */
+extern const struct ocppd_station_data_ops store_data_ops;
+
 /* wanted.c */
 /* Reads the station's limits and sees that the tags are fresh, then calls fn. */
 void wanted_need(struct job *job, job_fn *fn);
@@ -260,6 +264,7 @@ enum {
 	STATEMENT_CLEAR,
 	STATEMENT_ENTRY_PUT,
 	STATEMENT_ENTRY_DELETE,
+	STATEMENT_DELETE,
 	STATEMENT_COUNT,
 };
 #define RECORD_COLUMNS 12

@@ -329,6 +329,10 @@ static const struct ocppd_need needs[] = {
 	{ "ocppd.authorization", .major = 1, .module = "id_tags" },
 };
 
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &store_data_ops },
+};
+
 OCPPD_PLUGIN = {
 	OCPPD_GUARD,
 	MODULE,
@@ -336,6 +340,7 @@ OCPPD_PLUGIN = {
 	"OCPP 1.6 Local Authorization List Management profile",
 	.conf_size = sizeof(struct local_list_conf),
 	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
 	.options = OCPPD_TABLE(options),
 	.actions = { local_list_actions, LOCAL_LIST_ACTIONS, sizeof(local_list_actions[0]) },
 	.topics = { local_list_topics, LOCAL_LIST_TOPICS, sizeof(local_list_topics[0]) },

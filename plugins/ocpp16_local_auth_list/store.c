@@ -216,13 +216,25 @@ on_saved(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uin
 	step(job, job->next);
 }
 
+/* Deleted under a job's hands: it leaves no trace of it. */
+static bool
+is_gone(const struct job *job)
+{
+	const struct lists *ctx = job->ctx;
+
+	return ctx->stations->is_known != NULL &&
+	       ctx->stations->is_known(ctx->stations_self, ctx->host,
+				       ocppd_station_id(job->station)) <= 0;
+}
+
 int
 store_save(struct job *job, const struct entry_list *changes, bool is_full, job_fn *fn)
 {
 	struct lists *ctx = job->ctx;
 	struct ocppd_value id = ocppd_value_str(ocppd_station_id(job->station));
 	struct ocppd_unit *unit = NULL;
-	int r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
+	int r = is_gone(job) ? OCPPD_EGONE
+			     : ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
 
 	if (r >= 0)
 		r = add_record(job, unit);
@@ -275,3 +287,38 @@ store_doubt(struct lists *ctx, struct ocppd_station *station)
 	ctx->outstanding++;
 	ctx->storage->unit_commit(unit, on_doubted, ctx);
 }
+
+/* ---- A station is deleted ---------------------------------------------------------------------
+ */
+
+static int
+data_forget(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	    struct ocppd_unit *unit)
+{
+	struct lists *ctx = self;
+	struct ocppd_value id = ocppd_value_str(ocppd_station_id(station));
+	int r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_CLEAR, &id, 1, 0);
+
+	(void)host;
+	if (r >= 0)
+		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_DELETE, &id, 1, 0);
+	return r < 0 ? r : 0;
+}
+
+static void
+data_forgotten(void *self, struct ocppd_host *host, struct ocppd_station *station)
+{
+	struct list_slot *slot = lists_slot(self, station);
+
+	(void)host;
+	slot->used = 0;
+	slot->reported = REPORTED_NEVER;
+	slot->failed_mono_us = slot->conflict_mono_us = 0;
+	slot->is_full_wanted = slot->is_check = slot->is_conflict = false;
+}
+
+const struct ocppd_station_data_ops store_data_ops = {
+	sizeof(store_data_ops),
+	.forget = data_forget,
+	.forgotten = data_forgotten,
+};

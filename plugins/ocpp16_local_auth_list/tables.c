@@ -115,6 +115,7 @@ const struct ocppd_statement local_list_statements[STATEMENT_COUNT] = {
 				  "tag = excluded.tag, status = excluded.status, "
 				  "expiry_us = excluded.expiry_us, parent = excluded.parent",
 				  0, 0 },
+	[STATEMENT_DELETE] = { "delete", "DELETE FROM " STATION " WHERE station_id = $1", 0, 0 },
 	[STATEMENT_ENTRY_DELETE] = { "entry delete",
 				     "DELETE FROM " ENTRY " WHERE station_id = $1 AND token = $2",
 				     0, 0 },

@@ -172,6 +172,10 @@ static const struct ocppd_need needs[] = {
 	{ "ocppd.stations", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &watch_data_ops },
+};
+
 OCPPD_PLUGIN = {
 	OCPPD_GUARD,
 	"ocpp16_remote_trigger",
@@ -179,6 +183,7 @@ OCPPD_PLUGIN = {
 	"OCPP 1.6 Remote Trigger profile",
 	.conf_size = sizeof(struct trigger_conf),
 	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
 	.options = OCPPD_TABLE(options),
 	.actions = { trigger_actions, TRIGGER_ACTIONS, sizeof(trigger_actions[0]) },
 	.topics = { trigger_topics, TRIGGER_TOPICS, sizeof(trigger_topics[0]) },

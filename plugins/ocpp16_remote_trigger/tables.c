@@ -52,6 +52,9 @@ const struct ocppd_statement trigger_statements[STATEMENT_COUNT] = {
 				  "outcome = 'Interrupted', settled_us = $1, "
 				  "reason = 'the daemon ended before the time was over' "
 				  "WHERE settled_us IS NULL" },
+	[STATEMENT_DELETE] = { "delete those of a station",
+			       "DELETE FROM ocpp16_remote_trigger_trigger "
+			       "WHERE station_id = $1" },
 	[STATEMENT_LIST] = { "list", LIST(""), OCPPD_STATEMENT_READ },
 	[STATEMENT_LIST_STATION] = { "list of a station", LIST("station_id = $3 AND"),
 				     OCPPD_STATEMENT_READ },

@@ -10,6 +10,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/work.h>
 
@@ -111,6 +112,7 @@ enum {
 	STATEMENT_LIST,
 	STATEMENT_LIST_STATION,
 	STATEMENT_FIND,
+	STATEMENT_DELETE,
 	STATEMENT_COUNT,
 };
 
@@ -171,6 +173,8 @@ void watch_settle(struct watch *watch, const char *outcome);
 void watch_drop(struct watch *watch);
 void watch_free(struct watch *watch); /* it stands in no list any more */
 void watch_stop(struct trigger *ctx); /* all end as interrupted */
+/* The station is deleted. */
+extern const struct ocppd_station_data_ops watch_data_ops;
 int on_arrival(struct ocppd_host *host, struct ocppd_call *call, struct json_object *req,
 	       void *ctx);
 

@@ -206,6 +206,48 @@ watch_stop(struct trigger *ctx)
 	}
 }
 
+/* ---- A station is deleted ---------------------------------------------------------------------
+ */
+
+static int
+data_forget(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	    struct ocppd_unit *unit)
+{
+	struct trigger *ctx = self;
+	const struct ocppd_value id = ocppd_value_str(ocppd_station_id(station));
+	int r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_DELETE, &id, 1, 0);
+
+	(void)host;
+	return r < 0 ? r : 0;
+}
+
+static void
+data_forgotten(void *self, struct ocppd_host *host, struct ocppd_station *station)
+{
+	struct trigger *ctx = self;
+	struct watch *watch = slot_of(ctx, station)->first;
+
+	(void)host;
+	while (watch != NULL) {
+		struct watch *next = watch->next;
+
+		/* One whose answer is out ends with its call, which its connection's end ended. Who
+		 * has no row gets none. */
+		snprintf(watch->reason, sizeof(watch->reason), "its station was deleted");
+		if (watch->is_accepted && (watch->trigger_id != 0 || watch->is_inserting))
+			watch_settle(watch, OUTCOME_INTERRUPTED);
+		else if (watch->is_accepted)
+			watch_drop(watch);
+		watch = next;
+	}
+}
+
+const struct ocppd_station_data_ops watch_data_ops = {
+	sizeof(watch_data_ops),
+	.forget = data_forget,
+	.forgotten = data_forgotten,
+};
+
 /* ---- Arrival ----------------------------------------------------------------------------------
  */
 

@@ -168,3 +168,43 @@ live_free(struct reservations *ctx)
 		free(live);
 	}
 }
+
+/* ---- A station is deleted ---------------------------------------------------------------------
+ */
+
+#define DELETED "its station was deleted"
+
+static int
+data_forget(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	    struct ocppd_unit *unit)
+{
+	struct reservations *ctx = self;
+	const struct ocppd_value values[] = {
+		ocppd_value_str(ocppd_station_id(station)),
+		ocppd_value_str(DELETED),
+		ocppd_value_int(ocppd_now_us(ctx->host)),
+	};
+	int r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_CANCEL_ALL, values, 3, 0);
+
+	(void)host;
+	return r < 0 ? r : 0;
+}
+
+/* The line of the story and the event. */
+static void
+data_forgotten(void *self, struct ocppd_host *host, struct ocppd_station *station)
+{
+	struct reservations *ctx = self;
+	struct live *live;
+
+	(void)host;
+	while ((live = live_slot(ctx, station)->first) != NULL)
+		live_end(ctx, live, STATUS_CANCELLED, DELETED, 0);
+	live_arm(ctx);
+}
+
+const struct ocppd_station_data_ops live_data_ops = {
+	sizeof(live_data_ops),
+	.forget = data_forget,
+	.forgotten = data_forgotten,
+};

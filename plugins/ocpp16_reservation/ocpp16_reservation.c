@@ -240,6 +240,10 @@ static const struct ocppd_need needs[] = {
 	{ "ocppd.transactions", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
+static const struct ocppd_provide provides[] = {
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &live_data_ops },
+};
+
 OCPPD_PLUGIN = {
 	OCPPD_GUARD,
 	"ocpp16_reservation",
@@ -247,6 +251,7 @@ OCPPD_PLUGIN = {
 	"OCPP 1.6 Reservation profile",
 	.conf_size = sizeof(struct reservation_conf),
 	.needs = OCPPD_TABLE(needs),
+	.provides = OCPPD_TABLE(provides),
 	.options = OCPPD_TABLE(options),
 	.actions = { reservation_actions, RESERVATION_ACTIONS, sizeof(reservation_actions[0]) },
 	.topics = { reservation_topics, RESERVATION_TOPICS, sizeof(reservation_topics[0]) },

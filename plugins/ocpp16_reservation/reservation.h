@@ -12,6 +12,7 @@
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
 #include <ocppd/service/authorization.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 #include <ocppd/work.h>
@@ -100,6 +101,7 @@ enum {
 	STATEMENT_HISTORY,
 	STATEMENT_FORGET_HISTORY,
 	STATEMENT_FORGET,
+	STATEMENT_CANCEL_ALL,
 	STATEMENT_COUNT,
 };
 
@@ -166,6 +168,9 @@ void on_expiry(struct ocppd_host *host, void *ctx);
 /* Ends it, on record, too. transaction_id 0: none. live is gone afterwards. */
 void live_end(struct reservations *ctx, struct live *live, const char *status, const char *reason,
 	      int64_t transaction_id);
+
+/* The station is deleted. */
+extern const struct ocppd_station_data_ops live_data_ops;
 
 /* store.c */
 struct note {

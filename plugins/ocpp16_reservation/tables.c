@@ -138,6 +138,11 @@ const struct ocppd_statement reservation_statements[STATEMENT_COUNT] = {
 				       "AND r.reservation_id = "
 				       "ocpp16_reservation_history.reservation_id "
 				       "AND r.record_id IN (" OVER "))" },
+	[STATEMENT_CANCEL_ALL] = { "cancel those of a station",
+				   "UPDATE ocpp16_reservation_reservation SET "
+				   "status = '" STATUS_CANCELLED "', reason = $2, changed_us = $3 "
+				   "WHERE station_id = $1 "
+				   "AND status IN ('Accepted', 'Unconfirmed')" },
 	[STATEMENT_FORGET] = { "forget", "DELETE FROM ocpp16_reservation_reservation "
 					 "WHERE record_id IN (" OVER ")" },
 };

@@ -648,3 +648,46 @@ installed_drop_lost(struct smart *ctx)
 {
 	(void)ocppd_station_each(ctx->host, drop_lost, ctx);
 }
+
+/* ---- A station is deleted ---------------------------------------------------------------------
+ */
+
+static int
+data_forget(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	    struct ocppd_unit *unit)
+{
+	struct smart *ctx = self;
+	const struct ocppd_value id[] = { ocppd_value_str(ocppd_station_id(station)) };
+	int r = 0;
+
+	(void)host;
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_REMOVE_ALL, id);
+	UNIT_ADD(ctx, &unit, &r, STATEMENT_TASTE_REMOVE, id);
+	return r < 0 ? r : 0;
+}
+
+static void
+data_forgotten(void *self, struct ocppd_host *host, struct ocppd_station *station)
+{
+	struct smart *ctx = self;
+	struct smart_slot *slot = smart_slot(ctx, station);
+
+	(void)host;
+	while (slot->first != NULL) {
+		struct installed *installed = slot->first;
+
+		slot->first = installed->next;
+		count_purpose(ctx, installed->profile->purpose, -1);
+		publish_removed(ctx, station, installed->profile, "station-deleted");
+		installed_free(installed);
+	}
+	follow_fini(slot);
+	/* What is being sent to it again ends by itself. */
+	*slot = (struct smart_slot){ .restore = slot->restore };
+}
+
+const struct ocppd_station_data_ops installed_data_ops = {
+	sizeof(installed_data_ops),
+	.forget = data_forget,
+	.forgotten = data_forgotten,
+};

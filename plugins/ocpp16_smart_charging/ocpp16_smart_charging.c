@@ -206,6 +206,7 @@ static const struct ocppd_need needs[] = {
 };
 static const struct ocppd_provide provides[] = {
 	{ "ocppd.smart_charging", .major = 1, .ops = &smart_ops },
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &installed_data_ops },
 };
 
 #define PROFILE_EVENT                                                                              \

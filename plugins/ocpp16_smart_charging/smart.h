@@ -8,6 +8,7 @@
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
 #include <ocppd/service/smart_charging.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 #include <ocppd/work.h>
@@ -94,6 +95,7 @@ enum statement {
 	STATEMENT_RESTORE,
 	STATEMENT_TASTE_PUT,
 	STATEMENT_TASTE_LOAD,
+	STATEMENT_TASTE_REMOVE,
 	STATEMENT_COUNT,
 };
 extern const struct ocppd_statement smart_statements[STATEMENT_COUNT];
@@ -154,6 +156,9 @@ void smart_unit_add(struct smart *ctx, struct ocppd_unit **unit, int *r, enum st
 void smart_unit_end(struct smart *ctx, struct ocppd_station *station, struct ocppd_unit *unit,
 		    int r);
 void on_store_again(struct ocppd_host *host, void *ctx);
+
+/* The station is deleted. */
+extern const struct ocppd_station_data_ops installed_data_ops;
 
 /* load.c */
 /* Reads what is on record, then ends the module's start. */

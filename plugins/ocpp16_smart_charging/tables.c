@@ -75,6 +75,8 @@ const struct ocppd_statement smart_statements[STATEMENT_COUNT] = {
 	[STATEMENT_TASTE_PUT] = { "put taste", "INSERT INTO " P "taste (station_id, taste) "
 					       "VALUES ($1, $2) ON CONFLICT (station_id) DO UPDATE "
 					       "SET taste = $2" },
+	[STATEMENT_TASTE_REMOVE] = { "remove taste",
+				     "DELETE FROM " P "taste WHERE station_id = $1" },
 	[STATEMENT_TASTE_LOAD] = { "load tastes",
 				   "SELECT station_id, taste FROM " P "taste "
 				   "WHERE station_id > $1 ORDER BY station_id LIMIT $2",

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * PUT and DELETE of stations. A change is read, merged, checked by the core's directory, and
- * committed; one at a time for each station. If the commit fails, the directory gets its old
- * record back.
+ * PUT of stations. A change is read, merged, checked by the core's directory, and committed; one at
+ * a time for each station. If the commit fails, the directory gets its old record back.
  */
 #include "stations.h"
 
@@ -22,17 +21,45 @@ struct change {
 	struct record *after;
 };
 
+bool
+change_claim(struct stations *ctx, struct ocppd_request *request, struct ocppd_station *station)
+{
+	struct station_slot *slot = stations_slot(ctx, station);
+
+	if (slot->is_fixed) {
+		ocppd_request_problem(ctx->host, request, 409, "configured",
+				      "This station stands in the configuration file");
+		return false;
+	}
+	if (slot->is_changing) {
+		ocppd_request_problem(ctx->host, request, 409, "busy",
+				      "Another change of this station is under way");
+		return false;
+	}
+	slot->is_changing = true;
+	ctx->changes++;
+	ctx->outstanding++;
+	return true;
+}
+
+void
+change_release(struct stations *ctx, struct ocppd_station *station)
+{
+	stations_slot(ctx, station)->is_changing = false;
+	profiles_remember(ctx, station);
+	stations_done(ctx);
+}
+
 static void
 change_end(struct change *change)
 {
 	struct stations *ctx = change->ctx;
+	struct ocppd_station *station = change->station;
 
-	stations_slot(ctx, change->station)->is_changing = false;
-	profiles_remember(ctx, change->station);
 	record_free(change->before);
 	record_free(change->after);
 	free(change);
-	stations_done(ctx);
+	change_release(ctx, station);
 }
 
 static void
@@ -54,32 +81,19 @@ say_invalid(struct change *change, const char *text)
 static struct change *
 change_new(struct stations *ctx, struct ocppd_request *request, struct ocppd_station *station)
 {
-	struct ocppd_host *host = ctx->host;
-	struct change *change;
-	struct station_slot *slot;
+	struct change *change = calloc(1, sizeof(*change));
 
-	slot = stations_slot(ctx, station);
-	if (slot->is_fixed) {
-		ocppd_request_problem(host, request, 409, "configured",
-				      "This station stands in the configuration file");
-		return NULL;
-	}
-	if (slot->is_changing) {
-		ocppd_request_problem(host, request, 409, "busy",
-				      "Another change of this station is under way");
-		return NULL;
-	}
-	change = calloc(1, sizeof(*change));
 	if (change == NULL) {
-		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
+		ocppd_request_fail(ctx->host, request, OCPPD_ENOMEM, NULL);
+		return NULL;
+	}
+	if (!change_claim(ctx, request, station)) {
+		free(change);
 		return NULL;
 	}
 	change->ctx = ctx;
 	change->request = request;
 	change->station = station;
-	slot->is_changing = true;
-	ctx->changes++;
-	ctx->outstanding++;
 	return change;
 }
 
@@ -337,68 +351,4 @@ routes_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 				change);
 	if (r < 0)
 		change_fail(change, r, NULL);
-}
-
-/* ---- DELETE ------------------------------------------------------------------------------------
- */
-
-static void
-on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	   const struct ocppd_error *err, void *arg)
-{
-	struct change *change = arg;
-	struct stations *ctx = change->ctx;
-	const char *station_id = ocppd_station_id(change->station);
-	struct station_slot *slot = stations_slot(ctx, change->station);
-
-	(void)rows;
-	(void)count;
-	if (result < 0) {
-		change_fail(change, result, err);
-		return;
-	}
-	record_withdraw(ctx, station_id);
-	while (slot->connectors != NULL) {
-		struct connector *next = slot->connectors->next;
-
-		free(slot->connectors);
-		slot->connectors = next;
-	}
-	wishes_free(slot);
-	slot->boot_count = 0;
-	OCPPD_INFO(host, "station.deleted", OCPPD_STR("station", station_id),
-		   OCPPD_STR("user", ocppd_request_user(change->request)));
-	ocppd_station_disconnect(host, change->station, 1000, "admin");
-	ocppd_request_reply(host, change->request, 200, NULL);
-	change_end(change);
-}
-
-void
-routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *arg)
-{
-	struct stations *ctx = arg;
-	const char *station_id = ocppd_request_param(request, "stationId");
-	const struct ocppd_value id = ocppd_value_str(station_id);
-	struct ocppd_station *station = ocppd_station_find(host, station_id);
-	struct ocppd_unit *unit = NULL;
-	struct change *change;
-	int r;
-
-	if (station == NULL || !stations_slot(ctx, station)->is_known) {
-		ocppd_request_problem(host, request, 404, "unknown-station",
-				      "There is no such station");
-		return;
-	}
-	change = change_new(ctx, request, station);
-	if (change == NULL)
-		return;
-	r = ctx->storage->unit_new(ctx->storage_self, host, &unit);
-	for (uint32_t i = STATEMENT_DELETE; r >= 0 && i <= STATEMENT_DELETE_KEYS; i++)
-		r = ctx->storage->unit_add(unit, host, i, &id, 1, 0);
-	if (r < 0) {
-		ctx->storage->unit_free(unit);
-		change_fail(change, r, NULL);
-		return;
-	}
-	ctx->storage->unit_commit(unit, on_deleted, change);
 }

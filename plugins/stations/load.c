@@ -58,6 +58,15 @@ load_boot(struct stations *ctx, const char *station_id, const struct ocppd_value
 	return r < 0 ? r : 0;
 }
 
+/* What is read of it is what it was before its deletion, which is under way. */
+static bool
+is_leaving(struct stations *ctx, const char *station_id)
+{
+	struct ocppd_station *station = ocppd_station_find(ctx->host, station_id);
+
+	return station != NULL && stations_slot(ctx, station)->is_leaving;
+}
+
 /* Columns: those of record_from_row, then vendor, model, firmware. */
 int
 load_record(struct stations *ctx, const struct ocppd_value *row)
@@ -67,6 +76,10 @@ load_record(struct stations *ctx, const struct ocppd_value *row)
 
 	if (record == NULL)
 		return OCPPD_ENOMEM;
+	if (is_leaving(ctx, record->station_id)) {
+		record_free(record);
+		return 0;
+	}
 	if (load_boot(ctx, record->station_id,
 		      (const struct ocppd_value *const[]){ &row[10], &row[11], &row[12] }) < 0) {
 		record_free(record);

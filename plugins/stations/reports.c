@@ -192,11 +192,12 @@ add_boot(struct report *report, struct ocppd_unit *unit, const struct ocppd_boot
 static uint32_t
 decide(const struct stations *ctx, const struct station_slot *slot, bool *ret_is_adopted)
 {
-	*ret_is_adopted = !slot->is_known && ctx->conf->unknown != UNKNOWN_REJECT;
+	*ret_is_adopted =
+		!slot->is_known && !slot->is_leaving && ctx->conf->unknown != UNKNOWN_REJECT;
 	if (slot->is_known)
 		return slot->wanted;
 	/* Its record was taken away while it was connected. */
-	if (ctx->conf->unknown == UNKNOWN_REJECT)
+	if (ctx->conf->unknown == UNKNOWN_REJECT || slot->is_leaving)
 		return OCPPD_REG_REJECTED;
 	return ctx->conf->unknown == UNKNOWN_ACCEPT ? OCPPD_REG_ACCEPTED : OCPPD_REG_PENDING;
 }

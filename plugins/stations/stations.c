@@ -180,6 +180,7 @@ on_connected(struct ocppd_host *host, const struct ocppd_event *event, void *arg
 		return;
 	renew_registration(ctx, station);
 	password_used(ctx, station);
+	deletions_look(ctx, station);
 }
 
 static void
@@ -194,6 +195,7 @@ on_disconnected(struct ocppd_host *host, const struct ocppd_event *event, void *
 	/* Before the next connection's first message. */
 	if (!ocppd_station_is_connected(station))
 		renew_registration(arg, station);
+	deletions_look(arg, station);
 }
 
 /* ---- Life --------------------------------------------------------------------------------------
@@ -337,6 +339,7 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	ctx->conf = conf;
 	TAILQ_INIT(&ctx->unknown);
 	TAILQ_INIT(&ctx->keys_waits);
+	TAILQ_INIT(&ctx->deletions);
 	r = ctx->slot =
 		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct station_slot), slot_fini);
 	if (r >= 0)
@@ -402,6 +405,7 @@ stop(struct ocppd_host *host, void *arg)
 	(void)host;
 	store_seen(ctx, 1);
 	ctx->is_stopping = true;
+	deletions_stop(ctx);
 	return ctx->outstanding == 0 ? 0 : OCPPD_PENDING;
 }
 
@@ -487,8 +491,15 @@ static const struct ocppd_field status_fields[] = {
 	{ "vendorErrorCode", OCPPD_T_STRING },
 	{ "timestamp", OCPPD_T_TIMESTAMP, OCPPD_REQUIRED },
 };
+static const struct ocppd_field deleted_fields[] = {
+	{ "stationId", OCPPD_T_STRING, OCPPD_REQUIRED },
+	{ "requester", OCPPD_T_STRING, OCPPD_REQUIRED, .doc = "who asked for it" },
+};
 static const struct ocppd_topic topics[] = {
 	{ OCPPD_EVENT_STATION_BOOTED, "A station booted.", OCPPD_TABLE(booted_fields) },
+	{ OCPPD_EVENT_STATION_DELETED,
+	  "An operator deleted a station, and what it was configured with.",
+	  OCPPD_TABLE(deleted_fields) },
 	{ OCPPD_EVENT_CONNECTOR_STATUS, "The reported state of a connector changed.",
 	  OCPPD_TABLE(status_fields) },
 };

@@ -21,7 +21,7 @@
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
  * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
- * change.c (PUT and DELETE), templates.c and diff.c (wanted configuration), password.c and
+ * change.c (PUT), delete.c (DELETE), templates.c and diff.c (wanted configuration), password.c and
  * verifiers.c (its change), wishes.c (requested availability), unknown.c (who was turned away),
  * tables.c (SQL and routes), stations.c (life).
  */
@@ -127,6 +127,7 @@ struct station_slot {
 	bool is_fixed;          /* in the configuration */
 	bool is_trusted;        /* quirk F01: Accepted without a boot */
 	bool is_changing;       /* a PUT or DELETE, or a change of password, is under way */
+	bool is_leaving;        /* a DELETE: it is let in no more */
 	uint8_t offers;         /* passwords offered to it, unsettled */
 	bool takes_hex;         /* quirk A09 */
 	bool is_strict;         /* its own `strict` */
@@ -171,6 +172,7 @@ struct stations {
 	struct ocppd_timer *seen_timer;
 	struct ocppd_subscription *subscriptions[3];
 	TAILQ_HEAD(keys_waits, keys_wait) keys_waits; /* behind a store of keys */
+	TAILQ_HEAD(deletions, deletion) deletions;    /* that wait for the end of a connection */
 	uint32_t load_phase;
 	int slot;
 	uint32_t changes; /* of records, by operators */
@@ -307,8 +309,18 @@ void load_reload(struct stations *ctx, const struct stations_conf *conf);
 int apply_unknown(struct stations *ctx, struct ocppd_error *err);
 
 /* change.c */
+/* Before a change of a station's record; false: the request was answered. */
+bool change_claim(struct stations *ctx, struct ocppd_request *request,
+		  struct ocppd_station *station);
+void change_release(struct stations *ctx, struct ocppd_station *station);
 /* Writes a record down; fn runs unless the return is negative. */
 int record_commit(struct stations *ctx, const struct record *record, ocppd_unit_fn *fn, void *arg);
+
+/* delete.c */
+void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+/* A station's connection was made or ended. */
+void deletions_look(struct stations *ctx, struct ocppd_station *station);
+void deletions_stop(struct stations *ctx); /* those that wait are given up */
 
 /* password.c */
 uint32_t record_offers(const struct record *record);
@@ -377,6 +389,5 @@ void routes_list(struct ocppd_host *host, struct ocppd_request *request, void *c
 void routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_keys(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
-void routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
 #endif

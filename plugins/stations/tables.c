@@ -445,7 +445,7 @@ static const struct ocppd_command put_commands[] = {
 	{ "stations set", "stationId *", NULL, "Provision or change a station" },
 };
 static const struct ocppd_command delete_commands[] = {
-	{ "stations delete", "stationId", NULL, "Forget a station and close its connection" },
+	{ "stations delete", "stationId", NULL, "Delete a station and what it is configured with" },
 };
 static const struct ocppd_command keys_commands[] = {
 	{ "stations configuration", "stationId", NULL, "Show its configuration keys as last read" },
@@ -469,7 +469,9 @@ const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
 	  .on_request = routes_put },
 	{ "DELETE", "/v1/stations/{stationId}", OCPPD_ROLE_OPERATOR,
 	  .commands = OCPPD_TABLE(delete_commands),
-	  .summary = "Forget a station and close its connection", .on_request = routes_delete },
+	  .summary = "Delete a station and what it is configured with, and close its connection; "
+		     "its transactions stay, and one under way is in the way",
+	  .on_request = routes_delete },
 	{ "GET", "/v1/stations/{stationId}/configuration", OCPPD_ROLE_VIEWER,
 	  .res = OCPPD_TABLE(keys_fields), .commands = OCPPD_TABLE(keys_commands),
 	  .summary = "A station's configuration keys as last read", .on_request = routes_keys },

@@ -339,6 +339,29 @@ ops_active_each(void *self, struct ocppd_host *host, struct ocppd_station *stati
 	return r;
 }
 
+/* Its end, and what it cost, would never come in. All that is on record stays. */
+static int
+data_objection(void *self, struct ocppd_host *host, struct ocppd_station *station,
+	       struct ocppd_error *err)
+{
+	struct transactions *ctx = self;
+	const struct active *active = tx_slot(ctx, station)->first;
+
+	(void)host;
+	while (active != NULL && (active->flags & OCPPD_TX_STALE) != 0)
+		active = active->next;
+	if (active == NULL)
+		return 0;
+	if (active->is_pending)
+		return ocppd_error_set(err, OCPPD_ECONFLICT,
+				       "A transaction of this station is beginning");
+	return ocppd_error_set(err, OCPPD_ECONFLICT,
+			       "Transaction %lld of this station is under way: stop it "
+			       "(RemoteStopTransaction), or close its record with "
+			       "POST /v1/transactions/%lld/stop",
+			       (long long)active->id, (long long)active->id);
+}
+
 static uint32_t
 ops_active_count(void *self, struct ocppd_host *host, const struct ocppd_token *token)
 {
@@ -740,8 +763,13 @@ static const struct ocppd_transactions_ops transactions_ops = {
 	.active_count = ops_active_count,
 	.rebooted = tx_rebooted,
 };
+static const struct ocppd_station_data_ops station_data_ops = {
+	sizeof(station_data_ops),
+	.objection = data_objection,
+};
 static const struct ocppd_provide provides[] = {
 	{ "ocppd.transactions", .major = 1, .ops = &transactions_ops },
+	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &station_data_ops },
 };
 
 OCPPD_PLUGIN = {

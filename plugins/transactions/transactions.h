@@ -11,6 +11,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 #include <ocppd/rows.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/transactions.h>
 #include <ocppd/work.h>

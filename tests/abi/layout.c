@@ -31,6 +31,7 @@
 #include <ocppd/service/data_transfer.h>
 #include <ocppd/service/files.h>
 #include <ocppd/service/smart_charging.h>
+#include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>
 #include <ocppd/service/storage.h>
 #include <ocppd/service/transactions.h>
@@ -432,6 +433,13 @@ AT(ocppd_authorizer_ops, struct_size, 0);
 AT(ocppd_authorizer_ops, reserved, 4);
 AT(ocppd_authorizer_ops, decide, 8);
 LEAST(ocppd_authorizer_ops, 16);
+
+AT(ocppd_station_data_ops, struct_size, 0);
+AT(ocppd_station_data_ops, reserved, 4);
+AT(ocppd_station_data_ops, objection, 8);
+AT(ocppd_station_data_ops, forget, 16);
+AT(ocppd_station_data_ops, forgotten, 24);
+LEAST(ocppd_station_data_ops, 32);
 
 AT(ocppd_place, evse, 0);
 AT(ocppd_place, connector, 4);

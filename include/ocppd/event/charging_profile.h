@@ -13,7 +13,8 @@
 
 /*
  * A profile is in the station no more: the same members and reason: `cleared`, `replaced`,
- * `unknown` (the station was asked to clear it and has nothing of the kind), `transaction-ended`.
+ * `unknown` (the station was asked to clear it and has nothing of the kind), `transaction-ended`,
+ * `station-deleted`.
  */
 #define OCPPD_EVENT_CHARGING_PROFILE_REMOVED "charging_profile.removed"
 

@@ -4,7 +4,7 @@
 #define OCPPD_EVENT_STATION_H
 
 /*
- * Stations and their connections; published by the core itself.
+ * Stations and their connections; published by the core itself, but for the last.
  *
  * A connection was admitted: {stationId, connectionId, protocol, remote, securityProfile,
  * isTakeover}. isTakeover: an older connection of the station was closed for it.
@@ -30,5 +30,12 @@
  * `malformed` or `limit`; status the HTTP status. At most some tens a second are published.
  */
 #define OCPPD_EVENT_STATION_REFUSED "station.refused"
+
+/*
+ * An operator deleted a station, which is committed: {stationId, requester}. Published by whoever
+ * keeps the stations. A module with tables of its own does better to provide
+ * `ocppd.station_data`: then its rows go with the station, and a crash leaves none.
+ */
+#define OCPPD_EVENT_STATION_DELETED "station.deleted"
 
 #endif
