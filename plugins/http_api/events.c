@@ -14,8 +14,10 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "event_types.h"
 #include "frames.h"
 #include "http_api.h"
+#include "problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,41 +143,13 @@ follower_free(struct follower *follower)
 	free(follower);
 }
 
-/* One of the words of `types`: a topic, `transaction.*` or `*`. */
-static bool
-word_fits(const char *word, size_t len, const char *topic)
-{
-	if (len > 0 && word[len - 1] == '*')
-		return strncmp(word, topic, len - 1) == 0;
-	return strlen(topic) == len && strncmp(word, topic, len) == 0;
-}
-
-/* "transaction.*,station.connected" */
-static bool
-type_fits(const char *types, const char *topic)
-{
-	const char *at = types;
-
-	if (*types == '\0')
-		return true;
-	while (*at != '\0') {
-		size_t len = strcspn(at, ",");
-
-		if (word_fits(at, len, topic))
-			return true;
-		at += len;
-		at += *at == ',';
-	}
-	return false;
-}
-
 static bool
 is_wanted(const struct follower *follower, const struct entry *entry)
 {
 	if (follower->station_id[0] != '\0' &&
 	    (entry->station_id == NULL || strcmp(entry->station_id, follower->station_id) != 0))
 		return false;
-	return type_fits(follower->types, entry->topic);
+	return event_types_fit(follower->types, entry->topic);
 }
 
 /* Returns what ocppd_request_write does; after OCPPD_EGONE the follower is gone. */
@@ -484,9 +458,16 @@ events_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct api *api = ctx;
 	struct events *events = api->events;
 	const char *last_id = ocppd_request_query(request, "lastEventId");
+	const char *types = ocppd_request_query(request, "types");
 	struct follower *follower;
+	struct problem problem;
 	uint64_t missed;
 
+	if (types != NULL && event_types_check(host, types, &problem) != 0) {
+		ocppd_request_problem(host, request, problem.status, problem.kind, "%s",
+				      problem.detail);
+		return;
+	}
 	if (events->count >= (uint64_t)api->conf->event_clients) {
 		ocppd_request_problem(host, request, 503, "too-many-followers",
 				      "%lld follow the events already",

@@ -5,6 +5,7 @@
  */
 #include "tables.h"
 
+#include "event_types.h"
 #include "http_api.h"
 
 #define AT(member) offsetof(struct api_conf, member)
@@ -411,7 +412,8 @@ static const struct ocppd_field event_query[] = {
 	{ .name = "types",
 	  .type = OCPPD_T_STRING,
 	  .max = 500,
-	  .doc = "commas between them; transaction.* takes all of a kind" },
+	  .doc = "of /v1/event-types, commas between them; transaction.* takes all of a kind; none: "
+		 "frames only" },
 	{ .name = "stationId", .type = OCPPD_T_STRING, .max = OCPPD_STATION_ID_MAX },
 	{ .name = "lastEventId",
 	  .type = OCPPD_T_STRING,
@@ -424,6 +426,11 @@ static const struct ocppd_field event_query[] = {
 
 static const struct ocppd_command event_commands[] = {
 	{ .words = "tail", .help = "Follow what happens, an event a line" },
+};
+static const struct ocppd_command event_types_commands[] = {
+	{ .words = "event-types",
+	  .columns = "type,publisher,summary",
+	  .help = "List the types of events that can be followed" },
 };
 static const struct ocppd_command health_commands[] = {
 	{ .words = "health", .help = "The state of the daemon" },
@@ -607,6 +614,12 @@ const struct ocppd_route api_routes[] = {
 	  .commands = OCPPD_TABLE(event_commands),
 	  .summary = "Server-sent events",
 	  .on_request = events_get },
+	{ .method = "GET",
+	  .path = "/v1/event-types",
+	  .role = OCPPD_ROLE_VIEWER,
+	  .commands = OCPPD_TABLE(event_types_commands),
+	  .summary = "Types of events that loaded modules publish",
+	  .on_request = event_types_get },
 	{ .method = "GET",
 	  .path = "/v1/openapi.json",
 	  .role = OCPPD_ROLE_VIEWER,

@@ -8,7 +8,7 @@
 /* The rows of the descriptor. */
 #define API_OPTIONS 20
 #define API_TOPICS 3
-#define API_ROUTES 25
+#define API_ROUTES 26
 
 extern const struct ocppd_option api_options[API_OPTIONS];
 extern const struct ocppd_topic api_topics[API_TOPICS];

@@ -149,9 +149,8 @@ target_split(char *path, char *ret_segments[TARGET_SEGMENTS_MAX])
 	return count;
 }
 
-/* Edit distance of two short texts. */
-static size_t
-distance(const char *a, const char *b)
+size_t
+text_distance(const char *a, const char *b)
 {
 	size_t row[NEAR_MAX + 1];
 	size_t a_len = strlen(a);
@@ -187,7 +186,7 @@ unknown_parameter(const struct ocppd_route *route, const char *name, struct prob
 
 	for (uint32_t i = 0; i < route->query.count; i++) {
 		const struct ocppd_field *field = ROW_AT(route->query, i);
-		size_t d = distance(name, field->name);
+		size_t d = text_distance(name, field->name);
 
 		if (d < best) {
 			best = d;

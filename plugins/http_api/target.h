@@ -35,4 +35,7 @@ void text_mend(char *text);
 /* 1 if the text is valid UTF-8. */
 bool text_is_utf8(const char *text, size_t len);
 
+/* Edit distance of two short texts; longer ones are far from all. */
+size_t text_distance(const char *a, const char *b);
+
 #endif

@@ -5,6 +5,7 @@ micro_command brings a protocol of its own, so that none of OCPP's is needed."""
 
 import asyncio
 import contextlib
+import contextlib
 import json
 import os
 import socket
@@ -287,6 +288,44 @@ def test_events_are_followed_and_resumed(daemon):
         other_run = Follower(daemon, f"?lastEventId={foreign}")
         assert other_run.next()["event"] == "gap", foreign
         other_run.close()
+
+
+TYPES = [  # types, what the refusal says; None: taken
+    ("station.connected", None), ("station.*", None), ("*", None), ("stat*", None),
+    ("station.connected,station.*", None), ("none", None),
+    ("station.conected", "station.conected; did you mean station.connected?"),
+    ("station.connected,statoin.*", "statoin.*; did you mean station.*?"),
+    ("station.connected, call.completed", "did you mean call.completed?"),
+    ("station.exploded_twice", "/v1/event-types has those there are of station"),
+    ("acme_solar.*", "acme_solar.*; is their module in the configuration?"),
+    ("acme_solar.yield", "is their module in the configuration?"),
+    ("station.connected,", "an empty one"), (",", "an empty one"),
+    ("none,station.*", "no loaded module publishes"),
+    ("x" * 400, "is longer than any"),
+]
+
+
+@pytest.mark.parametrize("types,refusal", TYPES, ids=[types[:40] for types, _ in TYPES])
+def test_types_that_nobody_publishes_are_refused(daemon, types, refusal):
+    follower = Follower(daemon, "?types=" + types.replace(" ", "%20"))
+    with contextlib.closing(follower):
+        if refusal is None:
+            assert follower.answer.status == 200
+            return
+        body = json.loads(follower.answer.read())
+        assert follower.answer.status == 400 and body["type"].endswith("unknown-event-type"), body
+        assert refusal in body["detail"]
+    code, out, err = daemon.ctl("tail", "--types", types)
+    assert code != 0 and refusal in err and out == "", out + err
+
+
+def test_types_come_from_what_is_loaded(daemon):
+    items = daemon.api("GET", "/v1/event-types")[1]["items"]
+    by_type = {item["type"]: item for item in items}
+    assert by_type["station.connected"]["publisher"] == "core" and by_type["command.ended"]["summary"]
+    assert "reservation.changed" not in by_type
+    code, out, err = daemon.ctl("event-types")
+    assert code == 0 and "command.ended" in out, err
 
 
 def test_ocppctl_tail(daemon):
