@@ -287,7 +287,7 @@ start_store(struct op *op)
 	}
 	if (intent_expects(ctx, start.station, start.token.text, op->connector_id))
 		start.flags |= OCPPD_TX_REMOTE;
-	if (!int_of(op->call, op->req, "meterStart", &start.meter_start_wh))
+	if (!meter_of(op->call, op->req, "meterStart", &start.meter_start_wh))
 		start.flags |= OCPPD_TX_METER;
 	/* Quirk G11: 0 is none. */
 	(void)int_of(op->call, op->req, "reservationId", &start.reservation_id);
@@ -395,7 +395,7 @@ stop_store(struct op *op)
 	if (stop.token.text != NULL && stop.token.text[0] == '\0')
 		stop.token.text = NULL;
 	(void)int_of(op->call, op->req, "transactionId", &stop.transaction_id);
-	if (!int_of(op->call, op->req, "meterStop", &stop.meter_stop_wh))
+	if (!meter_of(op->call, op->req, "meterStop", &stop.meter_stop_wh))
 		stop.flags |= OCPPD_TX_METER;
 	if (time_of(op->call, op->req, "timestamp", "timestamp", &stop.stop_us))
 		tell_clock(op, stop.raw_time, stop.stop_us);

@@ -85,6 +85,9 @@ bool has_findings(const struct ocppd_call *call);
 /* A member as a number; hard ones are absent. */
 bool int_of(const struct ocppd_call *call, struct json_object *req, const char *key,
 	    int64_t *ret_number);
+/* The same of a meter, which may have decimals (quirk G09): they are rounded. */
+bool meter_of(const struct ocppd_call *call, struct json_object *req, const char *key,
+	      int64_t *ret_number);
 const char *auth_word(uint32_t status);
 /* Appends idTagInfo. */
 void put_id_tag_info(struct ocppd_json *json, struct ocppd_station *station,

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define METER_MOST INT64_C(1000000000)
+
 static char
 fold(char c)
 {
@@ -142,6 +144,42 @@ int_of(const struct ocppd_call *call, struct json_object *req, const char *key, 
 		return false;
 	*ret_number = json_object_get_int64(member);
 	return true;
+}
+
+/* A decimal number, maybe in quotes and with a comma, rounded to the nearest; magnitudes beyond a
+ * billion are none of a meter. */
+static bool
+round_text(const char *text, int64_t *ret_number)
+{
+	bool is_negative;
+	int64_t whole = 0;
+	const char *at = text + (text[0] == '"' ? 1 : 0);
+	const char *digits;
+
+	is_negative = *at == '-';
+	at += is_negative ? 1 : 0;
+	for (digits = at; *at >= '0' && *at <= '9'; at++) {
+		if (whole > METER_MOST)
+			return false;
+		whole = whole * 10 + (*at - '0');
+	}
+	if (at == digits || (*at != '.' && *at != ',') || at[1] < '0' || at[1] > '9')
+		return false;
+	whole += at[1] >= '5' ? 1 : 0;
+	at += 1 + strspn(at + 1, "0123456789");
+	at += *at == '"' ? 1 : 0;
+	*ret_number = is_negative ? -whole : whole;
+	return *at == '\0';
+}
+
+bool
+meter_of(const struct ocppd_call *call, struct json_object *req, const char *key,
+	 int64_t *ret_number)
+{
+	const struct ocppd_finding *hard = ocppd_call_hard(call, key);
+
+	return int_of(call, req, key, ret_number) ||
+	       (hard != NULL && hard->raw != NULL && round_text(hard->raw, ret_number));
 }
 
 const char *

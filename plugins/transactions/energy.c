@@ -14,8 +14,8 @@
 /* What two amounts may differ by: 5 %, but what a coarse register rounds is no contradiction. */
 #define TOLERANCE_WH 100
 
-/* No session begins with that much energy before its first reading, besides what a megawatt
- * delivers until then. */
+/* No session has that much energy before its first reading, or at all, besides what a megawatt
+ * delivers meanwhile. */
 #define HEAD_START_WH 100000
 #define US_PER_WH_AT_1MW 3600
 
@@ -99,17 +99,28 @@ energy_register(const struct energy *energy)
 /* ---- Judgement --------------------------------------------------------------------------------
  */
 
-/* meterStart is 0 although the register stood far beyond. */
+/* More than a megawatt delivers between two moments. */
 static bool
-is_start_idle(const struct energy_meter *meter, const struct track *track)
+is_beyond_reach(int64_t wh, int64_t from_us, int64_t to_us)
 {
 	int64_t elapsed_us = 0;
 
-	if (track == NULL || !meter->has_start || meter->start_wh != 0)
-		return false;
-	if (__builtin_sub_overflow(track->first_us, meter->start_us, &elapsed_us) || elapsed_us < 0)
+	if (__builtin_sub_overflow(to_us, from_us, &elapsed_us) || elapsed_us < 0)
 		elapsed_us = 0;
-	return track->first_wh > HEAD_START_WH + elapsed_us / US_PER_WH_AT_1MW;
+	return wh > HEAD_START_WH + elapsed_us / US_PER_WH_AT_1MW;
+}
+
+/* meterStart is 0 although the register stood far beyond, or stayed 0 while it rose. */
+static bool
+is_idle(const struct energy_meter *meter, const struct track *track,
+	const struct energy_verdict *others)
+{
+	if (!meter->has_start || meter->start_wh != 0)
+		return false;
+	if (meter->stop_wh == 0 &&
+	    (others->register_wh > TOLERANCE_WH || others->interval_wh > TOLERANCE_WH))
+		return true;
+	return track != NULL && is_beyond_reach(track->first_wh, meter->start_us, track->first_us);
 }
 
 /* larger is smaller in thousandths, give or take 5 %. */
@@ -207,7 +218,7 @@ energy_judge(const struct energy_meter *meter, const struct energy *known,
 	    __builtin_sub_overflow(meter->stop_wh, meter->start_wh, &by_meter) || by_meter < 0) {
 		by_meter = -1;
 		ret->flags |= OCPPD_TX_METER;
-	} else if (is_start_idle(meter, track)) {
+	} else if (is_idle(meter, track, ret)) {
 		by_meter = -1;
 		ret->flags |= OCPPD_TX_CONTRADICTION;
 	}
@@ -226,4 +237,6 @@ energy_judge(const struct energy_meter *meter, const struct energy *known,
 		ret->energy_wh = ret->interval_wh;
 		ret->method = ENERGY_INTERVAL;
 	}
+	if (is_beyond_reach(ret->energy_wh, meter->start_us, meter->stop_us))
+		ret->flags |= OCPPD_TX_IMPLAUSIBLE;
 }

@@ -44,7 +44,7 @@ struct energy {
 struct energy_verdict {
 	int64_t energy_wh;   /* never negative */
 	uint32_t method;     /* ENERGY_* */
-	uint32_t flags;      /* OCPPD_TX_METER, _CONTRADICTION, _KWH */
+	uint32_t flags;      /* OCPPD_TX_METER, _CONTRADICTION, _KWH, _IMPLAUSIBLE */
 	uint32_t labels;     /* LABEL_* */
 	int64_t register_wh; /* the other candidates; negative: none */
 	int64_t interval_wh;

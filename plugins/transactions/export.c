@@ -44,7 +44,7 @@ add_end(struct ocppd_csv *csv, const struct ocppd_value *row)
 static void
 add_row(struct ocppd_csv *csv, const struct ocppd_value *row)
 {
-	uint32_t flags = (uint32_t)row[TX_FLAGS].number;
+	uint32_t flags = tx_flags_of(row);
 	const struct ocppd_value none = ocppd_value_null();
 	bool is_orphan = (flags & OCPPD_TX_ORPHAN) != 0;
 	char text[256];

@@ -36,7 +36,7 @@ static const struct word_row flag_words[] = {
 	{ OCPPD_TX_CLOSED, "closed",
 	  "An operator closed the record; the station's own stop replaces that." },
 	{ OCPPD_TX_FINDING, "finding",
-	  "A message was accepted although it breaks the schema; its frame is kept." },
+	  "A message was accepted although it breaks the schema; startFrame, stopFrame show it." },
 	{ OCPPD_TX_STOP_TOKEN, "stop-token",
 	  "It was stopped by an id tag that is neither the starting one nor of its group." },
 	{ OCPPD_TX_DIFFERS, "differs",
@@ -47,6 +47,10 @@ static const struct word_row flag_words[] = {
 	{ OCPPD_TX_KWH, "kwh",
 	  "Meter values and readings differ by a factor of 1000: one of them is likely to be kWh, "
 	  "not Wh. Nothing was rescaled." },
+	{ OCPPD_TX_CUT, "cut",
+	  "A message had more readings than are kept of one; those at its begin and end were." },
+	{ OCPPD_TX_IMPLAUSIBLE, "implausible",
+	  "It is more energy than a megawatt delivers in that time." },
 };
 #define FLAG_WORDS (sizeof(flag_words) / sizeof(flag_words[0]))
 
@@ -170,11 +174,23 @@ add_start(struct json_object *object, const struct ocppd_value *row)
 	ocppd_json_add_time_value(object, "startReceived", &row[TX_START_RECEIVED]);
 }
 
+uint32_t
+tx_flags_of(const struct ocppd_value *row)
+{
+	uint32_t flags = (uint32_t)row[TX_FLAGS].number;
+
+	if ((flags & OCPPD_TX_CLOSED) != 0 &&
+	    (row[TX_METER_STOP].type != OCPPD_VALUE_INT ||
+	     row[TX_METER_STOP].number < row[TX_METER_START].number))
+		flags |= OCPPD_TX_METER;
+	return flags;
+}
+
 struct json_object *
 tx_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
-	uint32_t flags = (uint32_t)row[TX_FLAGS].number;
+	uint32_t flags = tx_flags_of(row);
 	uint32_t labels = (uint32_t)row[TX_LABELS].number;
 	bool is_orphan = (flags & OCPPD_TX_ORPHAN) != 0;
 	bool is_stopped = row[TX_STOP_US].type == OCPPD_VALUE_INT;

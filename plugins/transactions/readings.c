@@ -91,6 +91,22 @@ tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 	return add_to_transaction(ctx, unit, transaction_id, reading, tail);
 }
 
+uint32_t
+tx_kept(struct transactions *ctx, struct ocppd_station *station, uint32_t count)
+{
+	if (count <= READINGS_MAX)
+		return count;
+	OCPPD_WARN(ctx->host, "readings.cut", OCPPD_STR("station", ocppd_station_id(station)),
+		   OCPPD_INT("items", count));
+	return READINGS_MAX;
+}
+
+uint32_t
+tx_kept_at(uint32_t i, uint32_t count)
+{
+	return count <= READINGS_MAX || i < READINGS_MAX / 2 ? i : count - READINGS_MAX + i;
+}
+
 static int
 add_unmatched(struct readings_op *op, struct ocppd_unit *unit, const struct ocppd_tx_readings *all,
 	      const struct ocppd_reading *reading, const char *raw_frame)
@@ -390,8 +406,8 @@ store(struct transactions *ctx, struct ocppd_host *host, const struct ocppd_tx_r
 	    recent_by_id(tx_slot(ctx, op->station), readings->transaction_id) == NULL)
 		op->wire_id = readings->transaction_id;
 
-	for (uint32_t i = 0; i < count && i < READINGS_MAX; i++) {
-		r = add_reading(op, unit, readings, i);
+	for (uint32_t i = 0, kept = tx_kept(ctx, op->station, count); i < kept; i++) {
+		r = add_reading(op, unit, readings, tx_kept_at(i, count));
 		if (r < 0)
 			goto out;
 	}

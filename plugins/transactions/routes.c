@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FRAME_BYTES_MAX 16384
+
 struct work {
 	struct ocppd_work base;
 	int64_t id;
@@ -63,6 +65,22 @@ path_id(struct ocppd_host *host, struct ocppd_request *request, int64_t *ret)
 /* ---- One --------------------------------------------------------------------------------------
  */
 
+/* What a message was that broke its schema, cut as frames are. */
+static void
+add_frame(struct json_object *object, const char *name, const struct ocppd_value *frame)
+{
+	struct ocppd_value shown = *frame;
+	const char *text = frame->data;
+
+	if (frame->type != OCPPD_VALUE_TEXT)
+		return;
+	if (shown.len > FRAME_BYTES_MAX) {
+		for (shown.len = FRAME_BYTES_MAX; ((unsigned char)text[shown.len] & 0xc0) == 0x80;)
+			shown.len--;
+	}
+	ocppd_json_add_value(object, name, &shown);
+}
+
 static struct json_object *
 shown_json(const struct ocppd_rows *rows, uint32_t i)
 {
@@ -71,6 +89,10 @@ shown_json(const struct ocppd_rows *rows, uint32_t i)
 
 	if (object != NULL && rows->columns > TX_LATEST)
 		tx_add_latest(object, row);
+	if (object != NULL && rows->columns > TX_STOP_FRAME) {
+		add_frame(object, "startFrame", &row[TX_START_FRAME]);
+		add_frame(object, "stopFrame", &row[TX_STOP_FRAME]);
+	}
 	return object;
 }
 
@@ -353,18 +375,18 @@ commit_close(struct work *work, const struct gathered *found)
 	int64_t given = ocppd_json_get_int(body, "meterStop", INT64_MIN);
 	struct energy_meter meter = { .start_wh = row[TX_METER_START].number,
 				      .has_start = (row[TX_FLAGS].number & OCPPD_TX_METER) == 0,
-				      .start_us = row[TX_START_US].number,
-				      .stop_us = found->last_us > row[TX_START_US].number
-							 ? found->last_us
-							 : now_us };
+				      .start_us = row[TX_START_US].number };
 	struct energy_verdict verdict;
 	struct ocppd_unit *unit = NULL;
 	int r;
 
-	(void)ocppd_json_get_time(body, "timestamp", &meter.stop_us);
+	if (ocppd_json_get_time(body, "timestamp", &meter.stop_us) < 0)
+		meter.stop_us = found->last_us > meter.start_us ? gathered_end_us(found) : now_us;
 	meter.has_stop = given != INT64_MIN || track != NULL;
 	meter.stop_wh = given != INT64_MIN ? given : track != NULL ? track->last_wh : 0;
 	energy_judge(&meter, &found->energy, &verdict);
+	/* METER stays what the start said: the station's own stop, if it comes, is judged by it. */
+	verdict.flags = (verdict.flags & ~OCPPD_TX_METER) | OCPPD_TX_CLOSED;
 
 	const struct ocppd_value values[] = {
 		row[TX_ID],
@@ -374,7 +396,7 @@ commit_close(struct work *work, const struct gathered *found)
 		ocppd_value_str("Other"),
 		ocppd_value_int(verdict.energy_wh),
 		ocppd_value_int(verdict.method),
-		ocppd_value_int(OCPPD_TX_CLOSED | verdict.flags),
+		ocppd_value_int(verdict.flags),
 		ocppd_value_int(verdict.labels),
 		if_positive(verdict.register_wh),
 		if_positive(verdict.interval_wh),
@@ -392,6 +414,28 @@ commit_close(struct work *work, const struct gathered *found)
 	return 0;
 }
 
+/* What the operator said cannot be: the request was answered. */
+static bool
+is_impossible(const struct transactions *ctx, struct work *work, const struct gathered *found)
+{
+	const struct ocppd_value *row = found->row;
+	int64_t stop_us;
+
+	if (ocppd_json_get_time(ocppd_request_body(work->base.request), "timestamp", &stop_us) <
+		    0 ||
+	    row[TX_STOP_US].type == OCPPD_VALUE_INT)
+		return false;
+	if (stop_us >= row[TX_START_US].number && stop_us <= ocppd_now_us(ctx->host))
+		return false;
+	if (tx_judge_time(row[TX_START_US].number, row[TX_START_RECEIVED].number) != 0)
+		return false; /* its start is no measure */
+	ocppd_work_problem(&work->base, 422, "impossible-time",
+			   stop_us < row[TX_START_US].number
+				   ? "timestamp: before the transaction started"
+				   : "timestamp: has not come yet");
+	return true;
+}
+
 static void
 on_close_read(struct transactions *ctx, int result, const struct gathered *found, void *arg)
 {
@@ -402,6 +446,8 @@ on_close_read(struct transactions *ctx, int result, const struct gathered *found
 		ocppd_work_end(&work->base);
 		return;
 	}
+	if (result >= 0 && is_impossible(ctx, work, found))
+		return;
 	if (result >= 0)
 		result = commit_close(work, found);
 	if (result < 0)

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define GATHER_PAGE 1000
-#define JUDGED_FLAGS (OCPPD_TX_CONTRADICTION | OCPPD_TX_KWH)
+#define JUDGED_FLAGS (OCPPD_TX_CONTRADICTION | OCPPD_TX_KWH | OCPPD_TX_IMPLAUSIBLE)
 
 /* ---- Everything about one ---------------------------------------------------------------------
  */
@@ -57,6 +57,7 @@ gather_row(struct gather_op *op, const struct ocppd_value *row)
 	struct ocppd_sampled value;
 
 	op->found.last_us = row[0].number;
+	op->found.last_received_us = row[2].number;
 	op->digest = row[1].number;
 	if (unpacker_init(&unpacker, row[5].data, row[5].len) < 0)
 		return;
@@ -232,13 +233,26 @@ write_verdict(struct settle_op *op, const struct ocppd_value values[11])
 	return 1;
 }
 
+int64_t
+gathered_end_us(const struct gathered *found)
+{
+	int64_t start_us = found->row[TX_START_US].number;
+	int64_t end_us = found->last_us;
+
+	/* A clock that was wrong all along is told by the start. */
+	if (tx_judge_time(end_us, found->last_received_us) != 0 && end_us > start_us &&
+	    tx_judge_time(start_us, found->row[TX_START_RECEIVED].number) == 0)
+		end_us = found->last_received_us;
+	return end_us > start_us ? end_us : start_us;
+}
+
 /* The end of a transaction that did not stop: the newest reading, or its start. */
 static void
 end_provisionally(const struct gathered *found, struct energy_meter *meter)
 {
 	const struct track *track = energy_register(&found->energy);
 
-	meter->stop_us = found->last_us > meter->start_us ? found->last_us : meter->start_us;
+	meter->stop_us = gathered_end_us(found);
 	meter->has_stop = track != NULL;
 	meter->stop_wh = track == NULL ? 0 : track->last_wh;
 }

@@ -227,10 +227,12 @@ static int
 add_readings(struct stop_op *op, const struct ocppd_value *id, const struct ocppd_reading *readings,
 	     uint32_t count)
 {
+	uint32_t kept = tx_kept(op->ctx, op->stop.station, count);
 	int r = 0;
 
-	for (uint32_t i = 0; r >= 0 && i < count && i < READINGS_MAX; i++)
-		r = tx_add_reading(op->ctx, op->unit, id, &readings[i], op->stop.received_us, NULL);
+	for (uint32_t i = 0; r >= 0 && i < kept; i++)
+		r = tx_add_reading(op->ctx, op->unit, id, &readings[tx_kept_at(i, count)],
+				   op->stop.received_us, NULL);
 	return r;
 }
 
@@ -275,6 +277,13 @@ learn_readings(struct stop_op *op, struct target *target, const struct ocppd_rea
 	}
 }
 
+static uint32_t
+flags_of_message(const struct ocppd_tx_stop *stop)
+{
+	return tx_judge_time(stop->stop_us, stop->received_us) |
+	       (stop->reading_count > READINGS_MAX ? OCPPD_TX_CUT : 0);
+}
+
 static struct ocppd_value
 if_positive(int64_t number)
 {
@@ -299,7 +308,7 @@ close_target(struct stop_op *op, struct target *target, const struct ocppd_readi
 	learn_readings(op, target, readings, count);
 	energy_judge(&target->meter, &target->energy, &verdict);
 	op->id = target->id;
-	op->flags |= stop->flags | verdict.flags | tx_judge_time(stop->stop_us, stop->received_us);
+	op->flags |= stop->flags | verdict.flags | flags_of_message(stop);
 	if (stop->stop_us < target->start_us)
 		op->flags |= OCPPD_TX_TIME;
 	if (is_unrelated(stop, target))
@@ -356,8 +365,7 @@ store_orphan(struct stop_op *op, const struct ocppd_reading *readings, uint32_t 
 	op->is_id_in_unit = id.type == OCPPD_VALUE_REF;
 	op->id = op->is_id_in_unit ? 0 : id.number;
 	op->id_at = op->is_id_in_unit ? (uint32_t)id.number : 0;
-	op->flags |=
-		stop->flags | OCPPD_TX_ORPHAN | tx_judge_time(stop->stop_us, stop->received_us);
+	op->flags |= stop->flags | OCPPD_TX_ORPHAN | flags_of_message(stop);
 	token_fold(stop->token.text, token);
 
 	const struct ocppd_value values[] = {
@@ -474,8 +482,7 @@ close_row(struct stop_op *op, const struct ocppd_value *row)
 	target.token = token;
 	target.parent = parent[0] == '\0' ? NULL : parent;
 	target.meter.start_wh = row[TX_METER_START].number;
-	target.meter.has_start =
-		(target.flags & OCPPD_TX_METER) == 0 || row[TX_STOP_US].type != OCPPD_VALUE_NULL;
+	target.meter.has_start = (target.flags & OCPPD_TX_METER) == 0;
 	op->must_settle = true;
 	return close_target(op, &target, op->readings, op->reading_count);
 }

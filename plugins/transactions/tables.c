@@ -104,10 +104,14 @@ const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	" start_us <= $1 AND (start_us < $1 OR transaction_id < $8) AND" FILTER                    \
 	" ORDER BY start_us DESC, transaction_id DESC LIMIT $2"
 
-/* Rows of `page` with their latest reading, in the order of READINGS. */
-#define WITH_LATEST(page)                                                                          \
+#define FRAME(column)                                                                              \
+	", (SELECT t." column " FROM transactions_transaction AS t "                               \
+	"WHERE t.transaction_id = page.transaction_id)"
+
+/* Rows of `page` with their latest reading, in the order of READINGS, and `more`. */
+#define WITH_LATEST(page, more)                                                                    \
 	"WITH page AS (" page ") SELECT page.*, r.time_us, r.digest, r.received_us, r.flags, "     \
-	"r.time_raw, r.data FROM page LEFT JOIN transactions_reading AS r "                        \
+	"r.time_raw, r.data" more " FROM page LEFT JOIN transactions_reading AS r "                \
 	"ON r.transaction_id = page.transaction_id AND r.time_us = (SELECT MAX(m.time_us) "        \
 	"FROM transactions_reading AS m WHERE m.transaction_id = page.transaction_id) "            \
 	"AND r.digest = (SELECT MAX(d.digest) FROM transactions_reading AS d "                     \
@@ -227,7 +231,8 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				  WITH_LATEST("SELECT " COLUMNS " FROM transactions_transaction "
 					      "WHERE stop_us IS NULL AND transaction_id < $8 AND "
 					      "CAST($1 AS BIGINT) IS NOT NULL AND" FILTER
-					      " ORDER BY transaction_id DESC LIMIT $2"),
+					      " ORDER BY transaction_id DESC LIMIT $2",
+					      ""),
 				  OCPPD_STATEMENT_READ },
 	[STATEMENT_LIST_STATION] = { "list of a station", LIST("station_id = $3 AND"),
 				     OCPPD_STATEMENT_READ },
@@ -235,7 +240,8 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				   OCPPD_STATEMENT_READ },
 	[STATEMENT_SHOW] = { "show",
 			     WITH_LATEST("SELECT " COLUMNS " FROM transactions_transaction "
-					 "WHERE transaction_id = $1"),
+					 "WHERE transaction_id = $1",
+					 FRAME("start_frame") FRAME("stop_frame")),
 			     OCPPD_STATEMENT_READ },
 	/* $4: flags that are judged anew, $11: 1 for a stopped one. */
 	[STATEMENT_SETTLE] = { "settle",

@@ -629,6 +629,8 @@ static const struct ocppd_field transaction_fields[] = {
 	{ "stopTimestampReceived", OCPPD_T_STRING },
 	{ "latestReading", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(reading_fields),
 	  .doc = "of one, and with active=true" },
+	{ "startFrame", OCPPD_T_STRING, .doc = "of one: the message, where it broke its schema" },
+	{ "stopFrame", OCPPD_T_STRING },
 	{ "latestEnergyWh", OCPPD_T_INTEGER,
 	  .doc = "while active: what was charged by that reading, where meterStart and the register "
 		 "tell" },

@@ -189,7 +189,7 @@ struct transactions {
 #define TX_ID_MAX 2147483647
 #define TX_ID_NOWHERE INT64_C(2147483648) /* stands for a text that no transaction has */
 #define LATE_US (10 * INT64_C(60000000))  /* E06, G14: readings that far beside are still within */
-#define READINGS_MAX 1000                 /* of one message; what is beyond is dropped, flagged */
+#define READINGS_MAX 10000                /* of one message: its first and last half, flagged */
 
 enum {
 	STATEMENT_RESERVE,
@@ -270,6 +270,9 @@ enum {
 	TX_COLUMNS,
 	/* SHOW and LIST_OPEN go on: the latest reading as READINGS has it, NULL without one. */
 	TX_LATEST = TX_COLUMNS,
+	/* And SHOW with the frames of messages that were odd. */
+	TX_START_FRAME = TX_LATEST + 6,
+	TX_STOP_FRAME,
 };
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
@@ -302,6 +305,11 @@ int tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 		   const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
 		   int64_t received_us, const char *raw_frame);
 
+/* How many of a message's readings are kept; where that is not all, it is told. */
+uint32_t tx_kept(struct transactions *ctx, struct ocppd_station *station, uint32_t count);
+/* Which one of `count` the i-th of them is. */
+uint32_t tx_kept_at(uint32_t i, uint32_t count);
+
 /* copy.c: deep copies. 0 or OCPPD_ENOMEM. */
 int readings_dup(const struct ocppd_reading *readings, uint32_t count, struct ocppd_reading **ret);
 void readings_free(struct ocppd_reading *readings, uint32_t count); /* NULL is fine */
@@ -311,7 +319,11 @@ struct gathered {
 	const struct ocppd_value *row; /* TX_*; NULL: there is no such transaction */
 	struct energy energy;          /* of all its readings */
 	int64_t last_us;               /* the newest reading; INT64_MIN: none */
+	int64_t last_received_us;      /* when that came in */
 };
+/* When the transaction that was gathered ended, by its newest reading; its start without one. Where
+ * the reading's own time cannot be, that of its receipt stands in (quirk E04). */
+int64_t gathered_end_us(const struct gathered *found);
 /* found is borrowed until the return, NULL with a negative result. */
 typedef void gather_fn(struct transactions *ctx, int result, const struct gathered *found,
 		       void *arg);
@@ -339,6 +351,9 @@ void keep_stop(struct transactions *ctx);
 
 /* json.c */
 struct json_object *tx_json(const struct ocppd_value *row);
+/* What is odd about the record: METER also where an operator closed it without a meterStop that
+ * could be. That is not in the row, whose METER is the start's until its station stops it. */
+uint32_t tx_flags_of(const struct ocppd_value *row);
 struct json_object *tx_flags_json(uint32_t flags);
 /* The words, blanks between; cut where size is too small. */
 void tx_flags_text(uint32_t flags, char *ret_text, size_t size);

@@ -613,8 +613,10 @@ sampled_energy_of(const struct ocppd_sampled *value, struct sampled_energy *ret)
 	}
 	context = word_number(contexts, context_of(value), CODE_TEXT_4);
 	ret->wh = number.mantissa;
-	for (uint32_t i = 0; i < number.scale; i++)
+	for (uint32_t i = 1; i < number.scale; i++)
 		ret->wh /= 10;
+	if (number.scale > 0)
+		ret->wh = ret->wh / 10 + ret->wh % 10 / 5; /* to the nearest */
 	ret->phase = phase_class(value->phase);
 	ret->is_interval = measurand == 5;
 	ret->is_clock = context == 2;

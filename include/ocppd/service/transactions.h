@@ -44,7 +44,9 @@ struct ocppd_unit;
 #define OCPPD_TX_PLACE 0x1000u        /* place: a connector that cannot be */
 #define OCPPD_TX_CONTRADICTION 0x2000u /* contradiction: meter and readings differ (G09) */
 #define OCPPD_TX_KWH 0x4000u           /* kwh: kWh seem to be reported as Wh (G09) */
+#define OCPPD_TX_CUT 0x8000u           /* cut: more readings in a message than are kept */
 #define OCPPD_TX_REMOTE 0x10000u       /* nothing odd: an operator asked for it, `remoteStart` */
+#define OCPPD_TX_IMPLAUSIBLE 0x20000u  /* implausible: more energy than the time allows (G09) */
 
 struct ocppd_tx_start {
 	uint32_t struct_size;
