@@ -408,8 +408,6 @@ on_turn(struct ocppd_host *host, void *arg)
 		jobs->credit -= (int64_t)sent * CREDIT_ONE;
 	}
 	TAILQ_FOREACH (job, &jobs->all, link) {
-		if (job->state == JOB_SELECTING && !job->is_asking)
-			select_page(job);
 		job_check(job);
 		is_more |= can_send(job);
 	}
@@ -473,6 +471,7 @@ job_free(struct job *job)
 		apply_cancel(flight);
 		free(flight);
 	}
+	select_cancel(job);
 	for (uint32_t i = 0; i < job->count; i++) {
 		free(job->targets[i].station_id);
 		free(job->targets[i].status);
@@ -483,8 +482,6 @@ job_free(struct job *job)
 	free(job->action);
 	free(job->template);
 	free(job->requester);
-	free(job->select);
-	free(job->after);
 	(void)json_object_put(job->payload);
 	free(job);
 }
@@ -552,7 +549,7 @@ job_stations(struct job *job, struct json_object *body, struct problem *problem)
 		return problem_set(problem, 400, "invalid-body",
 				   "give either stations or select; select all takes every one");
 	if (select != NULL)
-		return select_check(job, select, problem);
+		return select_begin(job, select, problem);
 	for (size_t i = 0; i < json_object_array_length(stations); i++) {
 		const char *station_id =
 			json_object_get_string(json_object_array_get_idx(stations, i));

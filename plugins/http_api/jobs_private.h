@@ -14,6 +14,7 @@
 
 struct json_object;
 struct ocppd_request;
+struct ocppd_selection;
 
 #define JOB_ID_DIGITS 16
 
@@ -64,7 +65,6 @@ struct job {
 	char *action;   /* NULL: it is about a template */
 	char *template; /* a stored configuration template, or NULL */
 	char *requester;
-	char *select; /* the query of GET /v1/stations, without paging; NULL: none */
 	struct json_object *payload;
 	struct target *targets;
 	uint32_t count;
@@ -83,10 +83,7 @@ struct job {
 	bool is_dry_run; /* stations are compared with the template, not brought to it */
 	bool is_cut;     /* there was no room for the keys of all stations */
 	bool has_news;   /* for the next progress event */
-	/* select.c */
-	struct ocppd_request *page; /* a request to ourselves, under way */
-	char *after;
-	bool is_asking;
+	struct ocppd_selection *selection; /* under way */
 	struct problem problem;
 	LIST_HEAD(flights, flight) flights;
 };
@@ -125,10 +122,8 @@ void apply_one(struct flight *flight);
 void apply_cancel(struct flight *flight);
 
 /* select.c */
-/* Makes job->select of `name=value` texts; 0, or the status in problem. */
-uint32_t select_check(struct job *job, struct json_object *list, struct problem *problem);
-/* Asks for the next page of stations; ends in job_selected. */
-void select_page(struct job *job);
+/* Asks which stations fit; 0: ends in job_selected, or the status in problem. */
+uint32_t select_begin(struct job *job, struct json_object *list, struct problem *problem);
 void select_cancel(struct job *job);
 
 #endif

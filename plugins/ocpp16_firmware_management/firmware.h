@@ -22,9 +22,8 @@
  * The module's state and the seams between its files: progress.c (from facts to states), job.c
  * (jobs in memory), store.c (writing, and waiting for it), action.c (UpdateFirmware and
  * GetDiagnostics, before and after), send.c (when they go out), listen.c (what stations and the
- * files' service tell), version.c (which firmware stations have), rollout.c and select.c (many
- * stations), load.c (after a restart), forget.c (a station is deleted), sweep.c
- * (what is kept), json.c, routes.c and
+ * files' service tell), version.c (which firmware stations have), rollout.c (many stations), load.c
+ * (after a restart), forget.c (a station is deleted), sweep.c (what is kept), json.c, routes.c and
  * rollout_routes.c (operator API), api.c (fields and routes), tables.c (SQL),
  * ocpp16_firmware_management.c (life).
  *
@@ -150,8 +149,6 @@ struct station_slot {
 
 struct sending;
 LIST_HEAD(sending_list, sending);
-struct selection;
-LIST_HEAD(selection_list, selection);
 
 struct firmware {
 	struct ocppd_host *host;
@@ -169,7 +166,6 @@ struct firmware {
 	struct ocppd_timer *sweep_timer;
 	struct ocppd_subscription *subscriptions[3];
 	struct sending_list sending;
-	struct selection_list selections;
 	struct ocppd_writes writes;
 	struct job *asking; /* whose CALL is made just now */
 	int slot;
@@ -416,7 +412,7 @@ void on_file(struct ocppd_host *host, const struct ocppd_files_event *event, voi
 /* What happened to the files while nobody listened. */
 void listen_reconcile(struct firmware *ctx);
 
-/* ---- rollout.c, select.c ----------------------------------------------------------------------
+/* ---- rollout.c --------------------------------------------------------------------------------
  */
 
 /* May another of its jobs go out? */
@@ -436,15 +432,6 @@ void rollout_run(struct rollout *rollout);
 void rollout_end(struct rollout *rollout, const char *state, const char *reason);
 /* After a start: one whose end was not written down. */
 void rollout_check(struct rollout *rollout);
-
-/* Who a rollout is for. fn runs exactly once, perhaps before this returns: with status 0 and ids,
- * an array of texts that is borrowed; or with the status, kind and text of a problem. */
-typedef void selected_fn(uint32_t status, const char *kind, const char *text,
-			 struct json_object *ids, void *arg);
-void select_stations(struct firmware *ctx, struct ocppd_request *request, struct json_object *list,
-		     selected_fn *fn, void *arg);
-/* Those that are under way end: status 503. */
-void select_stop(struct firmware *ctx);
 
 /* ---- load.c, sweep.c, version.c ----------------------------------------------------------------
  */

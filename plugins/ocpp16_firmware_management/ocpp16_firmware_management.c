@@ -82,7 +82,6 @@ init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_err
 	TAILQ_INIT(&ctx->jobs);
 	TAILQ_INIT(&ctx->rollouts);
 	LIST_INIT(&ctx->sending);
-	LIST_INIT(&ctx->selections);
 	r = ctx->slot =
 		ocppd_slot_add(host, OCPPD_SCOPE_STATION, sizeof(struct station_slot), slot_fini);
 	if (r >= 0)
@@ -173,7 +172,6 @@ stop(struct ocppd_host *host, void *arg)
 	struct firmware *ctx = arg;
 
 	ctx->is_stopping = true;
-	select_stop(ctx);
 	for (size_t i = 0; i < sizeof(ctx->subscriptions) / sizeof(ctx->subscriptions[0]); i++) {
 		ocppd_event_unsubscribe(ctx->subscriptions[i]);
 		ctx->subscriptions[i] = NULL;

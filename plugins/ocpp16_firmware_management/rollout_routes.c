@@ -25,6 +25,8 @@ struct work {
 	/* of a POST */
 	struct wish wish; /* its texts are the body's, or stand here */
 	char expected[VERSION_SIZE];
+	struct ocppd_selection *selection;
+	struct json_object *selected;
 	struct json_object *ids;
 	struct rollout *rollout;
 	size_t next;
@@ -38,6 +40,7 @@ work_fini(void *arg)
 	struct work *work = arg;
 
 	json_object_put(work->body);
+	json_object_put(work->selected);
 	json_object_put(work->ids);
 }
 
@@ -386,16 +389,85 @@ take_ids(struct work *work, struct json_object *ids)
 }
 
 static void
-on_selected(uint32_t status, const char *kind, const char *text, struct json_object *ids, void *arg)
+make_for(struct work *work, struct json_object *ids)
 {
-	struct work *work = arg;
-
-	if (status != 0)
-		ocppd_work_problem(&work->base, status, kind, text);
-	else if (json_object_array_length(ids) == 0)
+	if (json_object_array_length(ids) == 0)
 		ocppd_work_problem(&work->base, 404, "unknown-station", "No station fits");
 	else if (take_ids(work, ids))
 		add_rollout(work);
+}
+
+/* ---- For whom ---------------------------------------------------------------------------------
+ */
+
+static int
+add_selected(struct work *work, const char *station_id)
+{
+	const struct firmware *ctx = work->base.ctx;
+	struct json_object *id;
+
+	if ((int64_t)json_object_array_length(work->selected) >= ctx->conf->rollout_stations)
+		return OCPPD_ESPACE;
+	id = json_object_new_string(station_id);
+	if (id != NULL && json_object_array_add(work->selected, id) >= 0)
+		return 0;
+	json_object_put(id);
+	return OCPPD_ENOMEM;
+}
+
+static void
+on_selected(struct ocppd_host *host, int result, const char *const *station_ids, uint32_t count,
+	    void *arg)
+{
+	struct work *work = arg;
+	struct firmware *ctx = work->base.ctx;
+	int r = ctx->is_stopping ? OCPPD_ESHUTDOWN : 0;
+
+	(void)host;
+	for (uint32_t i = 0; i < count && r >= 0; i++)
+		r = add_selected(work, station_ids[i]);
+	if (r < 0)
+		ctx->stations->select_cancel(ctx->stations_self, work->selection);
+	else
+		r = result;
+	if (r == OCPPD_ESPACE)
+		ocppd_work_problem(&work->base, 413, "too-many-stations",
+				   "more stations than rollout_stations allows");
+	else if (r == OCPPD_ESHUTDOWN)
+		ocppd_work_problem(&work->base, 503, "shutting-down", "the module stops");
+	else if (r < 0)
+		ocppd_work_problem(&work->base, 503, "selection-failed",
+				   "the list of stations cannot be had");
+	else if (r == 0)
+		make_for(work, work->selected);
+}
+
+/* Whatever GET /v1/stations says to the same filters. */
+static void
+find_stations(struct work *work, struct json_object *filters)
+{
+	struct firmware *ctx = work->base.ctx;
+	const struct ocppd_select select = {
+		.struct_size = sizeof(select), .filters = filters, .fn = on_selected, .arg = work
+	};
+	struct ocppd_error err = { 0 };
+	char text[sizeof(err.text) + 16];
+	int r;
+
+	if (ctx->stations == NULL || ctx->stations->select == NULL) {
+		ocppd_work_problem(&work->base, 501, "unsupported",
+				   "no loaded module lists stations: name them");
+		return;
+	}
+	work->selected = json_object_new_array();
+	r = work->selected == NULL ? OCPPD_ENOMEM
+				   : ctx->stations->select(ctx->stations_self, ctx->host, &select,
+							   &work->selection, &err);
+	snprintf(text, sizeof(text), "select: %s", err.text);
+	if (r == OCPPD_EINVAL)
+		ocppd_work_problem(&work->base, 400, "invalid-body", text);
+	else if (r < 0)
+		ocppd_work_fail(&work->base, r, NULL);
 }
 
 void
@@ -433,7 +505,7 @@ routes_rollout_post(struct ocppd_host *host, struct ocppd_request *request, void
 	text_copy(work->expected, sizeof(work->expected), wish.expected);
 	work->wish.expected = work->expected;
 	if (stations != NULL)
-		on_selected(0, NULL, NULL, stations, work);
+		make_for(work, stations);
 	else
-		select_stations(ctx, request, select, on_selected, work);
+		find_stations(work, select);
 }

@@ -43,6 +43,96 @@ filter_init(struct filter *filter, const struct ocppd_request *request)
 	return 0;
 }
 
+/* The parameter of the list, or NULL. name: len bytes of it. */
+static const struct ocppd_field *
+field_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < STATIONS_LIST_QUERY; i++) {
+		const struct ocppd_field *field = &stations_list_query[i];
+
+		if (strlen(field->name) == len && strncmp(field->name, name, len) == 0)
+			return field;
+	}
+	return NULL;
+}
+
+static int
+misfit(const char *text, const char *why, struct ocppd_error *err)
+{
+	return ocppd_error_set(err, OCPPD_EINVAL, "%.60s %s", text, why);
+}
+
+static int
+set_connected(struct filter *filter, const char *text, const char *value, struct ocppd_error *err)
+{
+	bool is_true = strcmp(value, "true") == 0;
+
+	if (filter->connected >= 0)
+		return misfit(text, "is given twice", err);
+	if (!is_true && strcmp(value, "false") != 0)
+		return misfit(text, "is neither true nor false", err);
+	filter->connected = is_true;
+	return 0;
+}
+
+static size_t
+count_points(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text != '\0'; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
+static int
+set_text(struct filter *filter, const char *text, const struct ocppd_field *field,
+	 struct ocppd_error *err)
+{
+	const char *value = text + strlen(field->name) + 1;
+	uint32_t i = 0;
+
+	while (i < FILTER_TEXTS && strcmp(parameters[i], field->name) != 0)
+		i++;
+	if (i == FILTER_TEXTS)
+		return misfit(text, "is of a page, no filter", err);
+	if (filter->texts[i] != NULL)
+		return misfit(text, "is given twice", err);
+	if (count_points(value) > (size_t)field->max)
+		return misfit(text, "is too long", err);
+	filter->texts[i] = strdup(value);
+	return filter->texts[i] == NULL ? ocppd_error_set(err, OCPPD_ENOMEM, "out of memory") : 0;
+}
+
+static int
+add_filter(struct filter *filter, const char *text, struct ocppd_error *err)
+{
+	size_t len = strcspn(text, "=");
+	const struct ocppd_field *field = field_find(text, len);
+
+	if (strcmp(text, "all") == 0)
+		return 0;
+	if (text[len] == '\0')
+		return misfit(text, "is neither NAME=VALUE nor all", err);
+	if (field == NULL)
+		return misfit(text, "is no filter of stations", err);
+	if (field->type == OCPPD_T_BOOLEAN)
+		return set_connected(filter, text, text + len + 1, err);
+	return set_text(filter, text, field, err);
+}
+
+int
+filter_init_texts(struct filter *filter, struct json_object *texts, struct ocppd_error *err)
+{
+	int r = 0;
+
+	*filter = (struct filter){ .connected = -1 };
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(texts); i++)
+		r = add_filter(filter, json_object_get_string(json_object_array_get_idx(texts, i)),
+			       err);
+	return r;
+}
+
 void
 filter_fini(struct filter *filter)
 {
@@ -58,6 +148,13 @@ filter_is_empty(const struct filter *filter)
 			return false;
 	}
 	return filter->connected < 0;
+}
+
+bool
+filter_is_of_records(const struct filter *filter)
+{
+	return filter->texts[FILTER_VENDOR] == NULL && filter->texts[FILTER_MODEL] == NULL &&
+	       filter->texts[FILTER_FIRMWARE] == NULL && filter->texts[FILTER_TEXT] == NULL;
 }
 
 /* ASCII only, as OCPP compares. */

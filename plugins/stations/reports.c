@@ -771,4 +771,6 @@ const struct ocppd_stations_ops stations_ops = {
 	.label = ops_label,
 	.configuration_diff = ops_configuration_diff,
 	.clock = ops_clock,
+	.select = ops_select,
+	.select_cancel = ops_select_cancel,
 };

@@ -20,8 +20,9 @@
 
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
- * stand in it), load.c (start, reload), reports.c (boots, states, keys), routes.c (reading),
- * change.c (PUT), delete.c (DELETE), templates.c and diff.c (wanted configuration), password.c and
+ * stand in it), load.c (start, reload), reports.c (boots, states, keys), walk.c (stations in
+ * order), filter.c (which of them), routes.c (reading), select.c (for other modules), change.c
+ * (PUT), delete.c (DELETE), templates.c and diff.c (wanted configuration), password.c and
  * verifiers.c (its change), wishes.c (requested availability), unknown.c (who was turned away),
  * tables.c (SQL and routes), stations.c (life).
  */
@@ -218,6 +219,8 @@ enum {
 extern const struct ocppd_statement stations_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration stations_migrations[];
 #define STATIONS_MIGRATIONS 3
+#define STATIONS_LIST_QUERY 10
+extern const struct ocppd_field stations_list_query[STATIONS_LIST_QUERY];
 extern const struct ocppd_route stations_routes[];
 #define STATIONS_ROUTES 13
 extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
@@ -356,6 +359,11 @@ void routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *
 bool key_is_secret(const char *name);
 /* Calls fn once no keys of the station are being stored, at once or later. */
 int keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg);
+
+/* select.c */
+int ops_select(void *self, struct ocppd_host *host, const struct ocppd_select *select,
+	       struct ocppd_selection **ret_selection, struct ocppd_error *err);
+void ops_select_cancel(void *self, struct ocppd_selection *selection);
 
 /* diff.c */
 void routes_diff(struct ocppd_host *host, struct ocppd_request *request, void *ctx);

@@ -316,7 +316,7 @@ static const struct ocppd_field station_fields[] = {
 	{ "connectors", OCPPD_T_OBJECT, OCPPD_REQUIRED | OCPPD_LIST,
 	  .fields = OCPPD_TABLE(connector_fields) },
 };
-static const struct ocppd_field list_query[] = {
+const struct ocppd_field stations_list_query[STATIONS_LIST_QUERY] = {
 	{ "limit", OCPPD_T_INTEGER, .min = 1, .max = 1000, .doc = "items in a page, default 100" },
 	{ "after", OCPPD_T_STRING, .doc = "`next` of the page before" },
 	{ "connected", OCPPD_T_BOOLEAN },
@@ -456,7 +456,7 @@ static const struct ocppd_command unknown_commands[] = {
 };
 
 const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
-	{ "GET", "/v1/stations", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(list_query),
+	{ "GET", "/v1/stations", OCPPD_ROLE_VIEWER, .query = OCPPD_TABLE(stations_list_query),
 	  .res = OCPPD_TABLE(list_fields), .commands = OCPPD_TABLE(list_commands),
 	  .summary = "The stations, in order of identity", .on_request = routes_list },
 	{ "GET", "/v1/stations/{stationId}", OCPPD_ROLE_VIEWER, .res = OCPPD_TABLE(station_fields),

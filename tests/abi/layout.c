@@ -506,6 +506,16 @@ AT(ocppd_stations_ops, label, 72);
 AT(ocppd_stations_ops, configuration_diff, 80);
 AT(ocppd_stations_ops, clock, 88);
 LEAST(ocppd_stations_ops, 96);
+AT(ocppd_stations_ops, select, 96);
+AT(ocppd_stations_ops, select_cancel, 104);
+LEAST(ocppd_stations_ops, 112);
+
+AT(ocppd_select, struct_size, 0);
+AT(ocppd_select, reserved, 4);
+AT(ocppd_select, filters, 8);
+AT(ocppd_select, fn, 16);
+AT(ocppd_select, arg, 24);
+LEAST(ocppd_select, 32);
 
 AT(ocppd_clock_reading, raw_time, 0);
 AT(ocppd_clock_reading, time_us, 8);

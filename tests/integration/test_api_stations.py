@@ -4,15 +4,17 @@
 
 import asyncio
 import contextlib
+import time
+import urllib.parse
 
 import pytest
 import websockets
-from harness import Daemon, Station, run
+from harness import DEADLINE_S, Daemon, Station, run
 
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
-    with Daemon(tmp_path_factory.mktemp("stations")) as running:
+    with Daemon(tmp_path_factory.mktemp("stations"), connect_grace="0s") as running:
         for i in range(30):
             labels = {"depot": "north" if i % 2 else "south", "row": str(i % 3)}
             status, body = running.api("PUT", f"/v1/stations/L-{i:02}", {"labels": labels})
@@ -70,6 +72,75 @@ def test_filters(daemon, query, expected):
     assert identities(daemon, query) == expected
     assert identities(daemon, query + "&limit=2") == expected
     assert identities(daemon, query + "&limit=1") == expected
+
+
+def selected(daemon, filters):
+    """The state of a job for them, and which stations it found."""
+    status, job = daemon.api("POST", "/v1/commands", {"action": "ClearCache", "select": filters})
+    assert status == 202, job
+    path = f"/v1/commands/{job['jobId']}"
+    end = time.monotonic() + DEADLINE_S
+    while job["state"] in ("selecting", "running"):
+        assert time.monotonic() < end, job
+        status, job = daemon.api("GET", path)
+        assert status == 200, job
+    status, body = daemon.api("GET", path + "/results?limit=1000")
+    assert status == 200, body
+    return job, [item["stationId"] for item in body["items"]]
+
+
+@pytest.mark.parametrize("query,expected", FILTERS, ids=[row[0] for row in FILTERS])
+def test_selections_are_what_the_list_says(daemon, query, expected):
+    filters = [urllib.parse.unquote(pair) for pair in query.split("&")]
+    if expected is None:
+        assert daemon.api("POST", "/v1/commands",
+                          {"action": "ClearCache", "select": filters})[0] == 400
+        return
+    job, found = selected(daemon, filters)
+    assert (job["state"], found) == ("finished", expected)
+
+
+MISFITS = [
+    ("label", "is neither NAME=VALUE nor all"),
+    ("colour=red", "is no filter of stations"),
+    ("labels=x", "is no filter of stations"),
+    ("limit=3", "is of a page, no filter"),
+    ("after=A", "is of a page, no filter"),
+    ("connected=perhaps", "is neither true nor false"),
+    ("status=" + "x" * 41, "is too long"),
+]
+
+
+@pytest.mark.parametrize("text,why", MISFITS, ids=[row[0][:20] for row in MISFITS])
+def test_what_is_no_filter_is_named(daemon, text, why):
+    for order in ([text], ["all", text], ["vendor=Acme", text]):
+        status, body = daemon.api("POST", "/v1/commands", {"action": "ClearCache", "select": order})
+        assert (status, body["detail"]) == (400, f"select: {text[:60]} {why}")
+    for twice in ("connected=true", "vendor=Acme"):
+        status, body = daemon.api("POST", "/v1/commands",
+                                  {"action": "ClearCache", "select": [twice, twice]})
+        assert (status, body["detail"]) == (400, f"select: {twice} is given twice")
+
+
+def test_a_selection_of_more_than_is_looked_at_in_one_go(tmp_path):
+    names = [f"M-{i:03}" for i in range(450)]
+    fixed = [{"id": name, "labels": {"depot": "far"}} for name in names[::3]]
+    fixed[-1]["labels"] = {"depot": "near"}
+    options = {"stations": {"stations": fixed}, "http_api": {"job_stations": 450}}
+    with Daemon(tmp_path, options, connect_grace="0s") as daemon:
+        for name in names:
+            if name not in names[::3]:
+                assert daemon.api("PUT", f"/v1/stations/{name}", {})[0] in (200, 201, 204)
+        for filters, expected in ((["all"], names), (["label=far"], names[:-3:3]),
+                                  (["label=near"], [fixed[-1]["id"]]), (["text=m-44"], names[440:])):
+            job, found = selected(daemon, filters)
+            assert (job["state"], found) == ("finished", expected), filters
+        daemon.settings["plugins"]["http_api"]["job_stations"] = 449
+        daemon.write_config()
+        assert daemon.api("POST", "/v1/reload")[0] == 200
+        job, _ = selected(daemon, ["all"])
+        assert job["state"] == "failed", job
+        assert "job_stations" in str(job), job
 
 
 def test_connected_ones_and_their_selection(daemon):

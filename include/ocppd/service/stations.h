@@ -23,6 +23,7 @@
 
 OCPPD_BEGIN_DECLS
 
+struct json_object;
 struct ocppd_station;
 
 struct ocppd_place {
@@ -135,6 +136,24 @@ struct ocppd_clock_reading {
 	int64_t received_us;
 };
 
+/* A search for stations that is under way. */
+struct ocppd_selection;
+
+/*
+ * The next ones, in order of identity, borrowed until the return. result is OCPPD_PENDING: there
+ * may be more; 0: these were the last; or negative, with none: they cannot be had.
+ */
+typedef void ocppd_selected_fn(struct ocppd_host *host, int result, const char *const *station_ids,
+			       uint32_t count, void *arg);
+
+struct ocppd_select {
+	uint32_t struct_size;
+	uint32_t reserved;
+	struct json_object *filters; /* an array of texts; borrowed until the return */
+	ocppd_selected_fn *fn;
+	void *arg;
+};
+
 struct ocppd_stations_ops {
 	uint32_t struct_size;
 	uint32_t reserved;
@@ -210,6 +229,18 @@ struct ocppd_stations_ops {
 	 * whatever message but a status, which is learnt from by itself. */
 	void (*clock)(void *self, struct ocppd_host *host, struct ocppd_station *station,
 		      const struct ocppd_clock_reading *reading);
+
+	/*
+	 * The stations that GET /v1/stations lists with these filters: each is `NAME=VALUE`, a
+	 * parameter of that list but those of paging, or `all`. They come a few at a time, so that
+	 * stations' messages get in between. Returns 0: fn runs under `host`, after this returned,
+	 * until its result is not OCPPD_PENDING; then the selection is gone. Or negative:
+	 * OCPPD_EINVAL (err says which filter), OCPPD_EBUSY, OCPPD_EIO, OCPPD_ENOMEM.
+	 */
+	int (*select)(void *self, struct ocppd_host *host, const struct ocppd_select *select,
+		      struct ocppd_selection **ret_selection, struct ocppd_error *err);
+	/* fn does not run any more; may be called by fn. The selection is gone. */
+	void (*select_cancel)(void *self, struct ocppd_selection *selection);
 };
 
 OCPPD_END_DECLS
