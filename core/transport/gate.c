@@ -24,6 +24,7 @@
 #define HEADER_SIZE 1024
 /* lws reads the list into 128 bytes of its own. */
 #define PROTOCOLS_SIZE 127
+#define PROTOCOL_NAME_SIZE 64 /* likewise each name */
 #define KEY_SIZE 64
 #define RETRY_AFTER "30"
 #define ASSUMED_PROTOCOL "ocpp1.6" /* A01: what a station without a list speaks */
@@ -49,6 +50,11 @@ static const struct verdict bad_request = { "malformed", 400,
 					    "headers of the upgrade are missing, doubled or too "
 					    "long",
 					    "malformed upgrade request\n", "A16" };
+static const struct verdict bad_protocols = {
+	"malformed", 400,
+	"the list of subprotocols is not made of tokens with a comma between them",
+	"malformed list of subprotocols\n", "A16"
+};
 static const struct verdict wrong_path = { "unknown", 404,
 					   "the URL is not PATH/IDENTITY with a listener's `path`",
 					   "no such endpoint\n" };
@@ -209,6 +215,31 @@ add_header(struct lws *wsi, const char *name, const char *value, unsigned char *
 					   end);
 }
 
+/* lws would say HTTP/1.0 before an upgrade, which clients that know WebSockets alone cannot read,
+ * and has no words for 426. */
+static int
+add_status(uint32_t status, unsigned char **at, const unsigned char *end)
+{
+	static const struct {
+		uint32_t status;
+		const char *words;
+	} known[] = {
+		{ 400, "Bad Request" }, { 401, "Unauthorized" },     { 403, "Forbidden" },
+		{ 404, "Not Found" },   { 426, "Upgrade Required" }, { 503, "Service Unavailable" },
+	};
+	const char *words = "";
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].status == status)
+			words = known[i].words;
+	}
+	int n = snprintf((char *)*at, (size_t)(end - *at), "HTTP/1.1 %u %s\r\n", status, words);
+	if (n < 0 || n >= end - *at)
+		return -1;
+	*at += n;
+	return 0;
+}
+
 static int
 write_response(struct lws *wsi, const struct verdict *verdict)
 {
@@ -218,7 +249,7 @@ write_response(struct lws *wsi, const struct verdict *verdict)
 	unsigned char *end = frame + sizeof(frame);
 	size_t len = strlen(verdict->body);
 
-	if (lws_add_http_header_status(wsi, verdict->status, &at, end) ||
+	if (add_status(verdict->status, &at, end) ||
 	    add_header(wsi, "content-type:", "text/plain", &at, end) ||
 	    lws_add_http_header_content_length(wsi, len, &at, end))
 		return -1;
@@ -496,6 +527,30 @@ check_record(struct request *request, struct admission *record)
 	}
 }
 
+/* Whether lws, too, gets to the chosen name: on what it cannot read before it, it would close
+ * without an answer. */
+static bool
+chosen_is_reached(const char *list, const char *chosen)
+{
+	struct lws_tokenize tokens;
+	char name[PROTOCOL_NAME_SIZE];
+
+	lws_tokenize_init(&tokens, list,
+			  LWS_TOKENIZE_F_COMMA_SEP_LIST | LWS_TOKENIZE_F_MINUS_NONTERM |
+				  LWS_TOKENIZE_F_DOT_NONTERM | LWS_TOKENIZE_F_RFC7230_DELIMS);
+	tokens.len = strlen(list);
+	for (;;) {
+		lws_tokenize_elem e = lws_tokenize(&tokens);
+
+		if (e == LWS_TOKZE_DELIMITER)
+			continue;
+		if (e != LWS_TOKZE_TOKEN || lws_tokenize_cstr(&tokens, name, sizeof(name)))
+			return false;
+		if (str_eq(name, chosen))
+			return true;
+	}
+}
+
 static const struct verdict *
 check_protocol(struct request *request, const struct admission *record)
 {
@@ -509,7 +564,11 @@ check_protocol(struct request *request, const struct admission *record)
 	}
 	request->chosen = target_negotiate(offered, transport->served, record->protocols,
 					   record->protocol_count);
-	return request->chosen ? NULL : &no_protocol;
+	if (!request->chosen)
+		return &no_protocol;
+	if (request->has_protocols && !chosen_is_reached(offered, request->chosen))
+		return &bad_protocols;
+	return NULL;
 }
 
 /* ---- Passing ----------------------------------------------------------------------------- */

@@ -68,6 +68,9 @@ HANDSHAKES = [
     ("credentials of another", upgrade_request("/ocpp/LOCKED", "Sec-WebSocket-Protocol: ocpp1.6",
      "Authorization: Basic Q1AtMTp3cm9uZw=="), (401,)),
     ("plain where TLS is due", upgrade_request("/ocpp/TLS", "Sec-WebSocket-Protocol: ocpp1.6"), (401, 403)),
+    ("empty name in the list", upgrade_request("/ocpp/CP-1", "Sec-WebSocket-Protocol: ,ocpp1.6"), (400,)),
+    ("name that is no token", upgrade_request("/ocpp/CP-1", "Sec-WebSocket-Protocol: a@b, ocpp1.6"), (400,)),
+    ("overlong name", upgrade_request("/ocpp/CP-1", f"Sec-WebSocket-Protocol: {'x' * 70}, ocpp1.6"), (400,)),
 ]
 
 
@@ -82,6 +85,8 @@ def test_handshake_is_refused(daemon, label, request_, statuses):
                 assert None in statuses
             else:
                 assert status_of(answer) in statuses, answer
+                # Clients of WebSockets alone read no HTTP/1.0, so they would not learn the status.
+                assert answer.startswith(b"HTTP/1.1 ") or statuses == UNPARSED
             if status_of(answer or b"HTTP/1.1 0 ") == 401:
                 assert b"www-authenticate: basic" in answer.lower()
             assert len(complaints(daemon)) - before <= 1
@@ -111,6 +116,13 @@ def test_foreign_subprotocol_is_closed_after_the_handshake(daemon):
 
 
 def test_first_subprotocol_served_is_chosen(daemon):
+    # What comes behind the chosen one is not looked at.
+    for offered in (b"ocpp1.6,", b"ocpp2.0.1,\tocpp1.6, ,", b"ocpp1.6, a@b"):
+        # A binary frame behind the handshake, so that the connection ends.
+        head = raw_request(daemon, upgrade_request(
+            "/ocpp/CP-1", "Sec-WebSocket-Protocol: " + offered.decode()) + b"\x82\x80mask")
+        assert status_of(head) == 101 and b"sec-websocket-protocol: ocpp1.6\r\n" in head.lower()
+
     async def body():
         async with connect(daemon.url("CP-1"), subprotocols=["ocpp0.1", "ocpp1.6"]) as found:
             assert found.subprotocol == "ocpp1.6"

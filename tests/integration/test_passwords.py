@@ -32,8 +32,8 @@ async def may_connect(daemon, station_id, key):
         async with Station.connect(daemon, station_id, boot=False, **basic(station_id, key)) as station:
             await station.call("BootNotification", {"chargePointVendor": "a", "chargePointModel": "b"})
             return True
-    except websockets.InvalidMessage:
-        # The library reads no HTTP/1.0, which a refusal is.
+    except websockets.InvalidStatusCode as refusal:
+        assert refusal.status_code == 401
         assert daemon.log.wait("station.refused", station=station_id)["status"] == "401"
         return False
 
