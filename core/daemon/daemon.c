@@ -186,6 +186,22 @@ note_restart(const char *path, const struct ocppd_option *option, bool is_reload
 				    path);
 }
 
+/* What of the configuration is in force, and should be seen to. */
+static void
+log_warnings(struct daemon *daemon, const struct settings *settings)
+{
+	const struct problems *warnings = settings_warnings(settings);
+
+	for (uint32_t i = 0; i < warnings->warning_count; i++) {
+		struct buf line = { 0 };
+
+		error_format(&warnings->warnings[i], &line);
+		OCPPD_WARN(daemon->core.self, "configuration.doubted",
+			   OCPPD_STR("text", line.data));
+		buf_fini(&line);
+	}
+}
+
 static void
 finish_reload(struct daemon *daemon, int result, const struct problems *problems)
 {
@@ -283,6 +299,7 @@ reload(struct daemon *daemon, struct ocppd_host *host, ocppd_reload_fn *fn, void
 		problems_fini(&problems);
 		return OCPPD_OK;
 	}
+	log_warnings(daemon, daemon->next);
 	plan = daemon->next->plan;
 	daemon->next->plan = NULL;
 	r = modules_reload(&daemon->core, plan, on_modules_reloaded, daemon);
@@ -476,6 +493,7 @@ daemon_run(const struct daemon_opts *opts, struct settings *settings, struct log
 		daemon.exit_status = DAEMON_EXIT_FAILED;
 		goto out;
 	}
+	log_warnings(&daemon, settings);
 	settings->plan = NULL;
 	r = modules_start(&daemon.core, plan, on_modules_started, &daemon);
 	if (r < 0) {

@@ -30,6 +30,8 @@ int settings_load(struct ocppd_core *core, const struct daemon_opts *opts,
 		  struct settings **ret_settings, struct problems *problems);
 void settings_free(struct settings *settings); /* NULL is fine */
 uint32_t settings_log_level(const struct settings *settings);
+/* Only warnings stand in it. */
+const struct problems *settings_warnings(const struct settings *settings);
 /* Module i of the plan: "name version (reason)" parts for reports; NULL beyond the last. */
 const struct ocppd_plugin *settings_module(const struct settings *settings, uint32_t i,
 					   const char **ret_name, const char **ret_reason);

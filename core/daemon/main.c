@@ -175,16 +175,35 @@ print_problems(const struct problems *problems)
 	buf_fini(&text);
 }
 
+static void
+print_warnings(const struct problems *problems)
+{
+	for (uint32_t i = 0; i < problems->warning_count; i++) {
+		struct buf line = { 0 };
+
+		error_format(&problems->warnings[i], &line);
+		if (line.data != NULL)
+			(void)fprintf(stderr, "warning: %s\n", line.data);
+		buf_fini(&line);
+	}
+}
+
 static int
 print_check(const struct settings *settings, const char *path)
 {
+	const struct problems *warnings = settings_warnings(settings);
 	const struct ocppd_plugin *plugin;
 	const char *name;
 	const char *reason;
 
 	for (uint32_t i = 0; (plugin = settings_module(settings, i, &name, &reason)) != NULL; i++)
 		(void)printf("%-28s %-10s %s\n", name, plugin->version, reason);
-	(void)printf("%s: no problem found\n", path);
+	print_warnings(warnings);
+	if (warnings->warning_count > 0)
+		(void)printf("%s: no problem found, %u to be seen to\n", path,
+			     warnings->warning_count);
+	else
+		(void)printf("%s: no problem found\n", path);
 	return DAEMON_EXIT_OK;
 }
 
@@ -265,6 +284,7 @@ ocppd_main(int argc, char **argv)
 
 	r = settings_load(NULL, &line.opts, &settings, &problems);
 	if (r < 0) {
+		print_warnings(&problems);
 		print_problems(&problems);
 		problems_fini(&problems);
 		return r == OCPPD_ENOMEM ? DAEMON_EXIT_FAILED : DAEMON_EXIT_CONFIG;

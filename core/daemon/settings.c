@@ -135,6 +135,7 @@ settings_load(struct ocppd_core *core, const struct daemon_opts *opts,
 		r = filled;
 	if (r < 0)
 		goto out;
+	problems_move_warnings(problems, &settings->warnings);
 	*ret_settings = settings;
 	settings = NULL;
 out:
@@ -151,6 +152,7 @@ settings_free(struct settings *settings)
 		struct settings *older = settings->older;
 
 		modules_plan_free(settings->plan);
+		problems_fini(&settings->warnings);
 		conf_unref(settings->tree);
 		arena_fini(&settings->arena);
 		free(settings);
@@ -162,6 +164,12 @@ uint32_t
 settings_log_level(const struct settings *settings)
 {
 	return daemon_log_level(settings->conf);
+}
+
+const struct problems *
+settings_warnings(const struct settings *settings)
+{
+	return &settings->warnings;
 }
 
 const struct ocppd_plugin *

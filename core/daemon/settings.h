@@ -17,6 +17,7 @@ struct settings {
 	const struct daemon_conf *conf;
 	struct ocppd_strings dirs;
 	struct modules_plan *plan; /* NULL once it was carried out */
+	struct problems warnings;  /* found when it was read */
 	struct settings *older;    /* replaced ones: values that need a restart are still theirs */
 };
 

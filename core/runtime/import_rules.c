@@ -196,7 +196,10 @@ check_option(const struct rule_scope *scope, const void *row, struct buf *why)
 		check_flags(
 			option->flags,
 			OCPPD_RELOADABLE | OCPPD_OPTION_REQUIRED |
-				(option->type == OCPPD_CONF_SECTION ? OCPPD_OPTION_OPTIONAL : 0),
+				(option->type == OCPPD_CONF_SECTION ? OCPPD_OPTION_OPTIONAL : 0) |
+				(option->type == OCPPD_CONF_PATH || option->type == OCPPD_CONF_PATHS
+					 ? OCPPD_OPTION_SECRET
+					 : 0),
 			why);
 	if (why->len == 0)
 		check_option_place(scope, option, why);

@@ -495,6 +495,19 @@ set_secret(const struct ocppd_option *option, const struct ocppd_node *node, str
 	return secret_from_file(path, arena, ret_member, err);
 }
 
+const char *
+option_secret_file(const struct ocppd_option *option, const struct ocppd_node *node,
+		   struct arena *arena)
+{
+	const struct ocppd_node *file = node;
+
+	if (option->type == OCPPD_CONF_SECRET)
+		file = node->kind == OCPPD_NODE_MAP ? ocppd_node_get(node, "file") : NULL;
+	else if ((option->flags & OCPPD_OPTION_SECRET) == 0)
+		file = NULL;
+	return file == NULL || file->kind != OCPPD_NODE_TEXT ? NULL : path_resolve(file, arena);
+}
+
 int
 option_value_set(const struct ocppd_option *option, const struct ocppd_node *node,
 		 struct arena *arena, void *ret_member, struct ocppd_error *err)

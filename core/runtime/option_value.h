@@ -31,4 +31,8 @@ int option_value_set(const struct ocppd_option *option, const struct ocppd_node 
 /* A number in the option's unit, as it would stand in the file: "300" seconds become "5min". */
 void option_number_format(const struct ocppd_option *option, int64_t value, struct buf *ret_text);
 
+/* The file that holds the secret of such a value; NULL: there is none, or no memory. */
+const char *option_secret_file(const struct ocppd_option *option, const struct ocppd_node *node,
+			       struct arena *arena);
+
 #endif

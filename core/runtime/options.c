@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/exposed.h"
 #include "base/text.h"
 #include "runtime/conf.h"
 #include "runtime/conf_parse.h"
@@ -101,6 +102,20 @@ complain_expected(struct filler *filler, const struct ocppd_node *node, uint32_t
 	complain(filler, node, OCPPD_EINVAL, err.text);
 }
 
+/* Whether everybody on the host can read the secret of a value that is in order. */
+static void
+look_at_secret(struct filler *filler, const struct ocppd_option *option,
+	       const struct ocppd_node *node)
+{
+	const char *file = option_secret_file(option, node, filler->arena);
+	uint32_t mode;
+
+	if (file != NULL && file_is_exposed(file, &mode))
+		problems_warnf(filler->problems, node,
+			       "%s: everybody can read the file (mode %04o): chmod o= %s",
+			       filler->path.data == NULL ? "" : filler->path.data, mode, file);
+}
+
 /* Length of a list against min and max of its row. */
 static void
 check_length(struct filler *filler, const struct ocppd_option *option,
@@ -183,6 +198,8 @@ fill_item(struct filler *filler, const struct ocppd_option *option, const struct
 		r = option_value_set(option, item, filler->arena, ret_text, &err);
 		if (r < 0)
 			complain(filler, item, r, err.text);
+		else
+			look_at_secret(filler, option, item);
 		return;
 	}
 	*ret_text = arena_dup(filler->arena, item->text);
@@ -284,6 +301,8 @@ fill_value(struct filler *filler, const struct ocppd_option *option, const struc
 		r = option_value_set(option, node, filler->arena, ret_member, &err);
 		if (r < 0)
 			complain(filler, node, r, err.text);
+		else
+			look_at_secret(filler, option, node);
 		return;
 	}
 }

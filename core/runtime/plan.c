@@ -368,6 +368,7 @@ fill_options(struct modules_plan *plan, struct entry *entry)
 			(void)problems_add(&problems, &err);
 		}
 	}
+	problems_move_warnings(&problems, plan->problems);
 	for (i = 0; i < problems.count; i++) {
 		struct buf line = { 0 };
 

@@ -39,6 +39,18 @@ problems_add(struct problems *problems, const struct ocppd_error *err)
 	return err->code;
 }
 
+/* One line of whole characters, whatever is quoted, and where it stands. */
+static void
+place(struct ocppd_error *err, const struct ocppd_node *node, int code, const char *text)
+{
+	(void)ocppd_error_set(err, code, "%s", text);
+	if (node == NULL)
+		return;
+	(void)str_copy(err->file, sizeof(err->file), node->file);
+	err->line = node->line;
+	err->column = node->column;
+}
+
 int
 problems_addf(struct problems *problems, const struct ocppd_node *node, int code,
 	      const char *format, ...)
@@ -50,14 +62,48 @@ problems_addf(struct problems *problems, const struct ocppd_node *node, int code
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	/* One line of whole characters, whatever is quoted. */
-	(void)ocppd_error_set(&err, code, "%s", text);
-	if (node != NULL) {
-		(void)str_copy(err.file, sizeof(err.file), node->file);
-		err.line = node->line;
-		err.column = node->column;
-	}
+	place(&err, node, code, text);
 	return problems_add(problems, &err);
+}
+
+static void
+add_warning(struct problems *problems, const struct ocppd_error *err)
+{
+	struct ocppd_error *items;
+
+	if (problems->warning_count >= PROBLEMS_MAX)
+		return;
+	items = reallocarray(problems->warnings, problems->warning_count + 1, sizeof(*items));
+	if (items == NULL)
+		return;
+	problems->warnings = items;
+	items[problems->warning_count++] = *err;
+}
+
+void
+problems_warnf(struct problems *problems, const struct ocppd_node *node, const char *format, ...)
+{
+	struct ocppd_error err = { 0 };
+	char text[sizeof(err.text)];
+	va_list args;
+
+	if (problems == NULL)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	place(&err, node, OCPPD_OK, text);
+	add_warning(problems, &err);
+}
+
+void
+problems_move_warnings(struct problems *from, struct problems *to)
+{
+	for (uint32_t i = 0; to != NULL && i < from->warning_count; i++)
+		add_warning(to, &from->warnings[i]);
+	free(from->warnings);
+	from->warnings = NULL;
+	from->warning_count = 0;
 }
 
 int
@@ -70,6 +116,7 @@ void
 problems_fini(struct problems *problems)
 {
 	free(problems->items);
+	free(problems->warnings);
 	*problems = (struct problems){ 0 };
 }
 

@@ -21,7 +21,8 @@ static const struct ocppd_option tls_rows[] = {
 		 "to, but not necessarily with, the root; or a list of such files with keys of "
 		 "different kinds, ECDSA and RSA, of which each station is shown the one it can "
 		 "read. The files, and those of `key` and `client_ca`, are read again on reload." },
-	{ "key", OCPPD_CONF_PATHS, OCPPD_OPTION_REQUIRED, TLS(keys), .min = 1, .max = 4,
+	{ "key", OCPPD_CONF_PATHS, OCPPD_OPTION_REQUIRED | OCPPD_OPTION_SECRET, TLS(keys), .min = 1,
+	  .max = 4,
 	  .doc = "A PEM file with the private key, without passphrase; or a list in the order of "
 		 "`certificate`. On reload, the user that the daemon runs as must be able to read "
 		 "it." },

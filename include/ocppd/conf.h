@@ -42,6 +42,9 @@ OCPPD_BEGIN_DECLS
 #define OCPPD_OPTION_REQUIRED 0x2u /* must be given; excludes `def` */
 /* SECTION: may be left out as a whole, and what is required in it with it. */
 #define OCPPD_OPTION_OPTIONAL 0x4u
+/* PATH, PATHS: the files hold a secret, as those of SECRET do. One that everybody can read is
+ * warned about by --check, at start and on reload. */
+#define OCPPD_OPTION_SECRET 0x8u
 
 struct ocppd_strings {
 	const char *const *items;

@@ -629,7 +629,7 @@ shutdown_module(struct ocppd_host *host, void *arg)
 static const struct ocppd_option tls_options[] = {
 	{ "certificate", OCPPD_CONF_PATH, .offset = offsetof(struct tls_conf, certificate),
 	  .doc = "PEM file of the certificate and its chain." },
-	{ "key", OCPPD_CONF_PATH, .offset = offsetof(struct tls_conf, key),
+	{ "key", OCPPD_CONF_PATH, OCPPD_OPTION_SECRET, .offset = offsetof(struct tls_conf, key),
 	  .doc = "PEM file of the private key." },
 };
 

@@ -5,7 +5,6 @@ micro_command brings a protocol of its own, so that none of OCPP's is needed."""
 
 import asyncio
 import contextlib
-import contextlib
 import json
 import os
 import socket

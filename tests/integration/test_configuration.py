@@ -6,9 +6,11 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import tempfile
 
 import pytest
-from harness import DEADLINE_S, Daemon
+from harness import BIN, DEADLINE_S, Daemon
+from pki import authority, grant
 
 GOOD = """\
 listeners:
@@ -98,6 +100,93 @@ def test_good_configuration_has_no_side_effect(tmp_path):
     assert "ocpp16_core" in said
     assert "needed by" in said
     assert os.listdir(tmp_path) == ["ocppd.yaml"]
+
+
+@contextlib.contextmanager
+def open_folder():
+    """One that everybody may enter, unlike pytest's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+def write(path, text, mode):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+EXPOSED = [  # mode of the file, of its folder, whether it is warned about
+    (0o644, 0o755, True), (0o604, 0o711, True), (0o640, 0o755, False), (0o600, 0o755, False),
+    (0o644, 0o700, False), (0o644, 0o750, False),
+]
+
+
+@pytest.mark.parametrize("mode,folder_mode,is_warned", EXPOSED)
+def test_secrets_that_everybody_can_read_are_warned_about(tmp_path, mode, folder_mode, is_warned):
+    with open_folder() as folder:
+        inner = os.path.join(folder, "secrets")
+        os.mkdir(inner)
+        key = write(os.path.join(inner, "CP-1"), "0123456789abcdef0123456789abcdef", mode)
+        token = write(os.path.join(inner, "token"), "a-token-0123456789", mode)
+        os.chmod(inner, folder_mode)
+        # By a link in a folder of ours: what it leads to counts.
+        os.symlink(token, os.path.join(tmp_path, "link"))
+        daemon = Daemon(tmp_path, {
+            "stations": {"stations": [{"id": "CP-1", "authorization_key": {"file": key}}]},
+            "http_api": {"tokens": [{"name": "one", "role": "viewer", "token": {"file": "link"}}]}})
+        wanted = {f"plugins.stations.stations[0].authorization_key: everybody can read the file "
+                  f"(mode {mode:04o}): chmod o= {key}",
+                  f"plugins.http_api.tokens[0].token: everybody can read the file "
+                  f"(mode {mode:04o}): chmod o= {tmp_path}/link"} if is_warned else set()
+
+        def sentences(lines):
+            found = set()
+            for line in lines:
+                place, _, text = line.partition(": plugins.")
+                assert place.startswith(daemon.config + ":"), line
+                found.add("plugins." + text)
+            return found
+        status, said = daemon.check()
+        assert status == 0, said
+        assert sentences(line.removeprefix("warning: ") for line in said.splitlines()
+                         if line.startswith("warning: ")) == wanted
+        assert ("2 to be seen to" in said) == is_warned and "no problem found" in said
+        with daemon:
+            assert sentences(fields["text"] for fields in
+                             daemon.log.events("configuration.doubted", lvl="warn")) == wanted
+            # A reload looks again, and goes through.
+            os.chmod(key, 0o600)
+            os.chmod(token, 0o600)
+            before = len(daemon.log.events("configuration.doubted"))
+            assert daemon.api("POST", "/v1/reload", {})[0] == 200
+            assert len(daemon.log.events("configuration.doubted")) == before
+
+
+def test_keys_of_listeners_that_everybody_can_read_are_warned_about(tmp_path):
+    with open_folder() as folder:
+        authority(folder, "root")
+        grant(folder, "server", "/CN=localhost")
+        certificate, key = (os.path.join(folder, name) for name in ("server.pem", "server.key"))
+        os.chmod(key, 0o644)
+        listener = {"address": "127.0.0.1", "port": 0, "tls": {"certificate": certificate, "key": key}}
+        daemon = Daemon(tmp_path, listeners=[listener])
+        status, said = daemon.check()
+        warnings = [line for line in said.splitlines() if line.startswith("warning: ")]
+        assert status == 0 and len(warnings) == 1, said
+        assert f"listeners[0].tls.key[0]: everybody can read the file (mode 0644): chmod o= {key}" in warnings[0]
+
+
+def test_ocppctl_warns_of_a_token_that_everybody_can_read(tmp_path):
+    with open_folder() as folder:
+        token = write(os.path.join(folder, "token"), "a-token-0123456789\n", 0o644)
+        for mode, is_warned in ((0o644, True), (0o600, False)):
+            os.chmod(token, mode)
+            done = subprocess.run([os.path.join(BIN, "ocppctl"), "--url", "http://127.0.0.1:1",
+                                   "--token-file", token, "health"], capture_output=True, text=True,
+                                  timeout=DEADLINE_S, check=False)
+            assert (f"everybody can read {token} (mode 0644)" in done.stderr) == is_warned, done.stderr
 
 
 def migrate(daemon, *options):

@@ -7,6 +7,7 @@
 #include "options.h"
 
 #include "base/buf.h"
+#include "base/exposed.h"
 #include "base/text.h"
 #include "http.h"
 #include "input.h"
@@ -124,6 +125,7 @@ options_server(const struct options *options, struct http_server *server, struct
 	const char *socket = options->socket;
 	const char *token = options->token != NULL ? options->token : getenv("OCPPD_TOKEN");
 	struct buf path = { 0 };
+	uint32_t mode;
 	int r;
 
 	memset(server, 0, sizeof(*server));
@@ -146,6 +148,11 @@ options_server(const struct options *options, struct http_server *server, struct
 		if (server->token == NULL)
 			return ocppd_error_set(err, OCPPD_EINVAL, "cannot read %s: errno %d",
 					       options->token_file, errno);
+		if (file_is_exposed(options->token_file, &mode))
+			(void)fprintf(stderr,
+				      "ocppctl: warning: everybody can read %s (mode %04o): "
+				      "chmod o= %s\n",
+				      options->token_file, mode, options->token_file);
 	} else if (token != NULL && *token != '\0') {
 		server->token = str_dup(token);
 	}
