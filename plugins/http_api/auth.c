@@ -23,6 +23,7 @@
 #define DIGEST_LEN 32
 #define HASH_SCHEME "sha256:"
 #define PEER_GROUPS_MAX 1024
+#define TOKEN_USER "token:"
 
 struct token {
 	unsigned char digest[DIGEST_LEN];
@@ -168,6 +169,30 @@ auth_count(const struct auth *auth)
 	return auth->count;
 }
 
+static const struct token *
+find_name(const struct auth *auth, const char *name)
+{
+	for (uint32_t i = 0; i < auth->count; i++) {
+		if (strcmp(auth->tokens[i].name, name) == 0)
+			return &auth->tokens[i];
+	}
+	return NULL;
+}
+
+bool
+auth_keeps(const struct auth *before, const struct auth *after, const char *user)
+{
+	const struct token *old;
+	const struct token *new;
+
+	if (strncmp(user, TOKEN_USER, strlen(TOKEN_USER)) != 0)
+		return true;
+	old = find_name(before, user + strlen(TOKEN_USER));
+	new = find_name(after, user + strlen(TOKEN_USER));
+	return old != NULL && new != NULL &&
+	       old->role == new->role &&CRYPTO_memcmp(old->digest, new->digest, DIGEST_LEN) == 0;
+}
+
 int
 auth_token(const struct auth *auth, const char *token, struct auth_peer *ret_peer)
 {
@@ -186,7 +211,7 @@ auth_token(const struct auth *auth, const char *token, struct auth_peer *ret_pee
 		return OCPPD_EDENIED;
 
 	ret_peer->role = found->role;
-	(void)snprintf(ret_peer->user, sizeof(ret_peer->user), "token:%s", found->name);
+	(void)snprintf(ret_peer->user, sizeof(ret_peer->user), TOKEN_USER "%s", found->name);
 	return 0;
 }
 

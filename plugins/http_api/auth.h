@@ -3,6 +3,7 @@
 #ifndef HTTP_API_AUTH_H
 #define HTTP_API_AUTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,8 @@ struct auth *auth_new(const struct ocppd_sections *tokens, const struct token_co
 		      uint32_t made_count);
 void auth_free(struct auth *auth);
 uint32_t auth_count(const struct auth *auth);
+/* Whether the token of that holder (an auth_peer's user) is the same in both; true for others. */
+bool auth_keeps(const struct auth *before, const struct auth *after, const char *user);
 /* The holder of a token. 0, or OCPPD_EDENIED. Takes the same time whatever the token. */
 int auth_token(const struct auth *auth, const char *token, struct auth_peer *ret_peer);
 /* The process behind a Unix socket: root and the daemon's own user are admins, members of the

@@ -14,6 +14,7 @@
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
 
+#include "auth.h"
 #include "event_types.h"
 #include "frames.h"
 #include "http_api.h"
@@ -539,6 +540,30 @@ events_start(struct events *events)
 	return 0;
 }
 
+static void
+follower_end(struct follower *follower)
+{
+	struct ocppd_host *host = follower->events->host;
+	struct ocppd_request *request = follower->request;
+
+	follower_free(follower);
+	ocppd_request_end(host, request);
+}
+
+void
+events_recheck(struct events *events, const struct auth *before, const struct auth *after)
+{
+	struct follower *follower = TAILQ_FIRST(&events->followers);
+
+	while (follower != NULL) {
+		struct follower *next = TAILQ_NEXT(follower, link);
+
+		if (!auth_keeps(before, after, ocppd_request_user(follower->request)))
+			follower_end(follower);
+		follower = next;
+	}
+}
+
 void
 events_stop(struct events *events)
 {
@@ -550,13 +575,8 @@ events_stop(struct events *events)
 		(void)follower_pump(behind);
 		behind = next;
 	}
-	while (!TAILQ_EMPTY(&events->followers)) {
-		struct follower *follower = TAILQ_FIRST(&events->followers);
-		struct ocppd_request *request = follower->request;
-
-		follower_free(follower);
-		ocppd_request_end(events->host, request);
-	}
+	while (!TAILQ_EMPTY(&events->followers))
+		follower_end(TAILQ_FIRST(&events->followers));
 	if (events->subscription != NULL)
 		ocppd_event_unsubscribe(events->subscription);
 	events->subscription = NULL;

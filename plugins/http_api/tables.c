@@ -366,7 +366,6 @@ static const struct ocppd_field token_body[] = {
 	{ .name = "name",
 	  .type = OCPPD_T_STRING,
 	  .flags = OCPPD_REQUIRED,
-	  .min = 1,
 	  .max = 60,
 	  .doc = "who holds the token" },
 	{ .name = "role", .type = OCPPD_T_STRING, .flags = OCPPD_REQUIRED, .one_of = role_names },

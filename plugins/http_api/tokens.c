@@ -11,6 +11,7 @@
 #include <ocppd/plugin.h>
 
 #include "auth.h"
+#include "events.h"
 #include "http_api.h"
 #include "items.h"
 #include "pending.h"
@@ -110,6 +111,7 @@ tokens_apply(struct tokens *tokens)
 	free(made);
 	if (auth == NULL)
 		return OCPPD_ENOMEM;
+	events_recheck(api->events, api->auth, auth);
 	auth_free(api->auth);
 	api->auth = auth;
 	return 0;
@@ -241,6 +243,17 @@ has_storage(struct ocppd_host *host, struct ocppd_request *request, const struct
 	return api->storage != NULL;
 }
 
+/* A name that a path can hold, or nobody could revoke it. */
+static bool
+is_name(const char *name)
+{
+	for (const unsigned char *at = (const unsigned char *)name; *at != '\0'; at++) {
+		if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+			return false;
+	}
+	return name[0] != '\0' && strlen(name) < sizeof(((struct made_token *)0)->name);
+}
+
 void
 tokens_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
@@ -251,6 +264,12 @@ tokens_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 
 	if (!has_storage(host, request, api))
 		return;
+	if (!is_name(name)) {
+		ocppd_request_problem(
+			host, request, 400, "invalid-body",
+			"name: 1 to 60 characters of at most 63 bytes, none of control");
+		return;
+	}
 	if (token_find(api->tokens, name) != NULL || is_configured(api->tokens, name)) {
 		ocppd_request_problem(host, request, 409, "token-exists",
 				      "there is a token of that name");
@@ -349,14 +368,14 @@ tokens_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct change *change;
 	int r = OCPPD_ENOMEM;
 
-	if (is_configured(api->tokens, name)) {
-		ocppd_request_problem(host, request, 409, "configured-token",
-				      "the token stands in the configuration: take it out there");
-		return;
-	}
 	if (token_find(api->tokens, name) == NULL) {
-		ocppd_request_problem(host, request, 404, "unknown-token",
-				      "there is no token of that name");
+		if (is_configured(api->tokens, name))
+			ocppd_request_problem(
+				host, request, 409, "configured-token",
+				"the token stands in the configuration: take it out there");
+		else
+			ocppd_request_problem(host, request, 404, "unknown-token",
+					      "there is no token of that name");
 		return;
 	}
 	change = calloc(1, sizeof(*change));
