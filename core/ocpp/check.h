@@ -5,6 +5,8 @@
 
 #include "ocpp/schema.h"
 
+struct buf;
+
 /* Inside the validator: between check.c (walk, policy) and check_value.c (what a value may be). */
 
 enum rank {
@@ -60,6 +62,9 @@ void check_replace_text(struct checker *checker, const struct place *place, cons
 bool check_is_vital(const struct checker *checker, const struct place *place);
 
 const char *check_type_words(uint32_t type);
+/* Appends the text with U+FFFD for each control character (D11), and returns whether there was one.
+ * Line breaks and tabs belong to texts (PEM). */
+bool check_add_mended(struct buf *buf, const char *text, size_t len);
 void check_mend_time(struct checker *checker, const struct place *place, int64_t time_us);
 /* A value of a type that cannot be read as the member's: what remains of it, if accepted. */
 void check_unreadable(struct checker *checker, const struct place *place,

@@ -55,24 +55,33 @@ is_control(const unsigned char *at)
 	return *at == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f);
 }
 
-/* Replaces the value by the text, control characters by U+FFFD, at most keep bytes. Line breaks and
- * tabs belong to texts (PEM). */
+bool
+check_add_mended(struct buf *buf, const char *text, size_t len)
+{
+	bool has_control = false;
+
+	for (size_t i = 0; i < len; i++) {
+		const unsigned char *at = (const unsigned char *)text + i;
+
+		if (!is_control(at)) {
+			buf_add_char(buf, text[i]);
+			continue;
+		}
+		buf_add_str(buf, "\xef\xbf\xbd");
+		i += *at == 0xc2 ? 1 : 0;
+		has_control = true;
+	}
+	return has_control;
+}
+
+/* Replaces the value by the text, mended, at most keep bytes. */
 static void
 replace_mended(struct checker *checker, const struct place *place, const char *text, size_t len,
 	       size_t keep)
 {
 	struct buf buf = { 0 };
 
-	for (size_t i = 0; i < len; i++) {
-		const unsigned char *at = (const unsigned char *)text + i;
-
-		if (!is_control(at)) {
-			buf_add_char(&buf, text[i]);
-			continue;
-		}
-		buf_add_str(&buf, "\xef\xbf\xbd");
-		i += *at == 0xc2 ? 1 : 0;
-	}
+	(void)check_add_mended(&buf, text, len);
 	if (buf.error != 0)
 		checker->error = OCPPD_ENOMEM;
 	else

@@ -10,8 +10,10 @@
 #include <json-c/json.h>
 #include <limits.h>
 
+#include "base/buf.h"
 #include "base/text.h"
 #include "ocpp/actions.h"
+#include "ocpp/check.h"
 #include "ocpp/quirks.h"
 #include "ocpp/schema.h"
 
@@ -56,7 +58,7 @@ static struct inbound *
 inbound_make(enum inbound_kind kind, const char *id, const char *name)
 {
 	size_t id_size = id != NULL ? strlen(id) + 1 : 0;
-	size_t name_size = name != NULL ? strnlen(name, NAME_MAX_LEN) + 1 : 0;
+	size_t name_size = name != NULL ? utf8_cut(name, NAME_MAX_LEN) + 1 : 0;
 	struct inbound *message = malloc(sizeof(*message) + id_size + name_size);
 	char *text;
 
@@ -358,19 +360,34 @@ read_result(const struct frame *frame, const char *id, bool is_numeric)
 	return take_payload(frame, message, 2);
 }
 
-/* C06: missing elements and null details are filled in, whatever else is there is kept. */
+/* A text of an error, without control characters; the caller frees it. */
+static char *
+text_of_error(const char *text, bool *has_control)
+{
+	struct buf buf = { 0 };
+
+	buf_add_str(&buf, "");
+	if (text != NULL && check_add_mended(&buf, text, strlen(text)))
+		*has_control = true;
+	return buf_steal(&buf);
+}
+
+/* C06: missing elements and null details are filled in, whatever else is there is kept; D11. */
 static struct inbound *
 read_error(const struct frame *frame, const char *id, bool is_numeric)
 {
 	const char *code = element_text(frame, 2);
 	const char *description = element_text(frame, 3);
 	struct json_object *details = element(frame, 4);
-	struct inbound *message = inbound_make(INBOUND_ERROR, id, code != NULL ? code : "");
+	bool has_control = false;
+	char *name = text_of_error(code, &has_control);
+	struct inbound *message = name == NULL ? NULL : inbound_make(INBOUND_ERROR, id, name);
 
+	free(name);
 	if (message == NULL)
 		return NULL;
 	message->is_numeric_id = is_numeric;
-	message->text = str_dup(description != NULL ? description : "");
+	message->text = text_of_error(description, &has_control);
 	message->payload = json_object_get_type(details) == json_type_object
 				   ? json_object_get(details)
 				   : json_object_new_object();
@@ -378,6 +395,8 @@ read_error(const struct frame *frame, const char *id, bool is_numeric)
 		inbound_free(message);
 		return NULL;
 	}
+	if (has_control)
+		message = add_finding(message, "D11", NULL);
 	if (code == NULL || description == NULL || frame->count != 5 ||
 	    json_object_get_type(details) != json_type_object)
 		return add_finding(message, "C06", NULL);

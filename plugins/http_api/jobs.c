@@ -96,6 +96,7 @@ target_json(const struct target *target)
 	if (target->code != 0)
 		r |= ocppd_json_add_int(item, "code", target->code);
 	r |= ocppd_json_add_str(item, "status", target->status);
+	r |= ocppd_json_add_str(item, "errorCode", target->error);
 	r |= ocppd_json_add_str(item, "detail", target->detail);
 	if (target->keys != NULL)
 		r |= ocppd_json_add(item, "keys", json_tokener_parse(target->keys));
@@ -115,7 +116,9 @@ tell(struct job *job)
 	job->has_news = false;
 	if (body != NULL)
 		(void)ocppd_event_publish(job->jobs->api->host,
-					  is_over(job) ? "job.ended" : "job.progress", NULL, body);
+					  is_over(job) && job->in_flight == 0 ? "job.ended"
+									      : "job.progress",
+					  NULL, body);
 }
 
 static void
@@ -202,11 +205,18 @@ static void
 target_detail(struct target *target, struct json_object *conf, struct json_object *body)
 {
 	const char *detail = ocppd_json_get_str(body, "detail");
+	const char *code = ocppd_json_get_str(ocppd_json_get(body, "error"), "code");
+	char *words = NULL;
 
 	if (conf != NULL)
 		detail = json_object_to_json_string_ext(
 			conf, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	job_target_text(target, ocppd_json_get_str(conf, "status"), detail);
+	if (code != NULL && detail != NULL && asprintf(&words, "%s (%s)", detail, code) < 0)
+		words = NULL;
+	job_target_text(target, ocppd_json_get_str(conf, "status"), words != NULL ? words : detail);
+	if (code != NULL)
+		target->error = text_of(code);
+	free(words);
 }
 
 /* ---- Sending ------------------------------------------------------------------------------- */
@@ -241,6 +251,8 @@ job_flight_end(struct flight *flight, enum target_state state, uint32_t code)
 	if (!job->jobs->is_stopped) {
 		target_set(job, flight->index, state, code);
 		job_moved(job);
+		if (is_over(job) && job->in_flight == 0)
+			tell(job); /* it was cancelled, and this is the last to hear of */
 		job_check(job);
 		if (job->state == JOB_RUNNING)
 			jobs_turn(job->jobs, SLICE_MS);
@@ -476,6 +488,7 @@ job_free(struct job *job)
 		free(job->targets[i].station_id);
 		free(job->targets[i].status);
 		free(job->targets[i].detail);
+		free(job->targets[i].error);
 		free(job->targets[i].keys);
 	}
 	free(job->targets);

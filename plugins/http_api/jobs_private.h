@@ -44,6 +44,7 @@ struct target {
 	char *station_id;
 	char *status; /* the response's, or NULL */
 	char *detail; /* the response, or what went wrong; NULL */
+	char *error;  /* the CALLERROR's code, or NULL */
 	char *keys;   /* of a template: what was not as wanted, a JSON array; NULL */
 	uint16_t state;
 	uint16_t code; /* HTTP status of the single command; 0: not yet */

@@ -220,6 +220,17 @@ read_row(const struct import_op *op, char *const *fields, struct import_row *ret
 	return why != NULL ? why : read_limit(cell(op, fields, COLUMN_ACTIVE), &ret->max_active);
 }
 
+/* No path can name such a tag: it could not be changed or forgotten. */
+static bool
+has_control(const char *text)
+{
+	for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++) {
+		if (*at < 0x20 || *at == 0x7f || (*at == 0xc2 && at[1] < 0xa0))
+			return true;
+	}
+	return false;
+}
+
 /* The tag of a line is one, and the only one of its kind. */
 static const char *
 check_tag(struct import_op *op, const char *presented, uint32_t line)
@@ -229,6 +240,8 @@ check_tag(struct import_op *op, const char *presented, uint32_t line)
 
 	if (token_fold(presented, folded) < 0)
 		return "idTag is empty or longer than 255 bytes";
+	if (has_control(presented))
+		return "idTag holds a control character, such as a line break";
 	if (cache_find(&op->ctx->fixed, folded, 0) != NULL)
 		return "this id tag stands in the configuration file";
 	if (cache_find(&op->seen, folded, 0) != NULL)

@@ -11,7 +11,7 @@ import sqlite3
 import time
 
 import pytest
-from harness import DEADLINE_S, Daemon, Station, UnixHTTPConnection, run
+from harness import DEADLINE_S, Daemon, Follower, Station, UnixHTTPConnection, run
 
 GRACE = {"connect_grace": "0s"}
 
@@ -230,6 +230,66 @@ def test_ctl_calls_a_selection_and_ends_by_the_worst(daemon):
             status, out, _ = await ctl("jobs")
             assert status == 0 and "finished" in out
     run(go())
+
+
+def test_cancelled_job_is_over_when_the_last_answer_is_in(daemon):
+    """What was sent is still answered: ocppctl waits for it, and the end is told once."""
+    gate = asyncio.Event()
+
+    async def late(request):
+        await gate.wait()
+        return accept(request)
+
+    async def go():
+        loop = asyncio.get_running_loop()
+        gate.clear()
+        follower = await loop.run_in_executor(None, Follower, daemon, "?types=job.*")
+        async with fleet(daemon, "L-1", "L-2", answer=late):
+            ctl = loop.run_in_executor(None, lambda: daemon.ctl(
+                "call", "--stations", "L-1,L-2,L-9", "GetConfiguration", "--parallel", "1"))
+            await wait_for(daemon, "/v1/commands", lambda body: body["items"] and
+                           body["items"][0]["results"].get("sent"))
+            listed = (await daemon.api_async("GET", "/v1/commands"))[1]["items"]
+            path = f"/v1/commands/{listed[0]['jobId']}"
+            status, job = await daemon.api_async("DELETE", path)
+            assert (status, job["state"], job["done"]) == (200, "cancelled", 2)
+            gate.set()
+            status, out, err = await ctl
+            assert status == 6, (out, err)
+            assert [line.split()[:2] for line in out.splitlines()[1:]] == [
+                ["L-1", "confirmed"], ["L-2", "cancelled"], ["L-9", "cancelled"]]
+            # Another one, so that all that is told of the first is in.
+            status, job = await daemon.api_async("POST", "/v1/commands", {
+                "action": "GetConfiguration", "stations": ["L-2"]})
+            told = []
+            while not told or told[-1]["jobId"] != job["jobId"]:
+                event = await loop.run_in_executor(None, follower.next)
+                if event["event"] == "job.ended":
+                    told.append(event["data"]["body"])
+        assert [item["jobId"] for item in told] == [listed[0]["jobId"], job["jobId"]]
+        assert told[0]["results"] == {"confirmed": 1, "cancelled": 2}
+        follower.close()
+    run(go())
+
+
+def test_result_of_an_error_has_its_code(daemon):
+    async def go():
+        async with fleet(daemon, "E-1") as (station,):
+            station.on_call["ClearCache"] = lambda _: [
+                4, station.calls[-1][1], "NotSupported", "not here", {}]
+            status, job = await daemon.api_async("POST", "/v1/commands", {
+                "action": "ClearCache", "stations": ["E-1"]})
+            assert status == 202
+            job = await job_over(daemon, job)
+            assert results(daemon, job)["items"] == [{
+                "stationId": "E-1", "result": "error", "code": 502, "errorCode": "NotSupported",
+                "detail": "the station answered: not here (NotSupported)"}]
+    run(go())
+
+
+def test_a_selection_of_none_says_so(daemon):
+    status, out, err = daemon.ctl("call", "--select", "label=nowhere", "GetConfiguration")
+    assert status == 0 and "nothing fits the selection" in err, (out, err)
 
 
 # ---- Commands that wait -----------------------------------------------------------------------

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +85,17 @@ pause_ms(long ms)
 	(void)nanosleep(&left, NULL);
 }
 
+/* Over, and nothing of it under way any more: a job that was cancelled still hears of what it sent.
+ */
+static bool
+is_over(struct json_object *follow, struct json_object *job)
+{
+	return is_among(member(follow, "over"), member_text(job, "state")) &&
+	       (member_text(job, "detail") != NULL || member(follow, "results") == NULL ||
+		json_object_get_int64(member(job, "done")) >=
+			json_object_get_int64(member(job, "total")));
+}
+
 /* Until it is over; *job is exchanged for its newest state. */
 static int
 wait_over(struct json_object *follow, const char *path, job_ask_fn *ask, void *arg,
@@ -91,7 +103,7 @@ wait_over(struct json_object *follow, const char *path, job_ask_fn *ask, void *a
 {
 	long wait_ms = FIRST_WAIT_MS;
 
-	while (!is_among(member(follow, "over"), member_text(*job, "state"))) {
+	while (!is_over(follow, *job)) {
 		struct json_object *next = NULL;
 		int status;
 
@@ -127,12 +139,12 @@ job_await(const struct command *command, struct json_object *job, job_ask_fn *as
 	int status = FAILED;
 
 	if (show == NULL || data == NULL) {
-		(void)fprintf(stderr, "ocppctl: the daemon does not say how to follow the job\n");
+		plain_say("the daemon does not say how to follow the job");
 		goto out;
 	}
 	status = wait_over(follow, show, ask, arg, &now);
 	if (status == 0 && member_text(now, "detail") != NULL) {
-		(void)fprintf(stderr, "ocppctl: %s\n", member_text(now, "detail"));
+		plain_say(member_text(now, "detail"));
 		status = FAILED;
 	}
 	if (status == 0) {
@@ -158,14 +170,16 @@ job_follow(const struct command *command, struct json_object *job, job_ask_fn *a
 	int status = FAILED;
 
 	if (show == NULL || results == NULL) {
-		(void)fprintf(stderr, "ocppctl: the daemon does not say how to follow the job\n");
+		plain_say("the daemon does not say how to follow the job");
 		goto out;
 	}
 	status = wait_over(follow, show, ask, arg, &now);
 	if (status == 0 && member_text(now, "detail") != NULL) {
-		(void)fprintf(stderr, "ocppctl: %s\n", member_text(now, "detail"));
+		plain_say(member_text(now, "detail"));
 		status = FAILED;
 	}
+	if (status == 0 && json_object_get_int64(member(now, "total")) == 0)
+		plain_say("nothing fits the selection");
 	if (status == 0)
 		status = ask(results, ret_results, arg);
 out:

@@ -6,6 +6,7 @@
  */
 #include <ocppd/error.h>
 
+#include "answer.h"
 #include "base/buf.h"
 #include "base/text.h"
 #include "complete.h"
@@ -16,6 +17,7 @@
 #include "job.h"
 #include "options.h"
 #include "output.h"
+#include "plain.h"
 #include "spec.h"
 #include "table.h"
 #include "transfer.h"
@@ -25,7 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <json-c/json.h>
@@ -59,7 +60,7 @@ static const struct status_exit status_exits[] = {
 static int
 complain(const char *text)
 {
-	(void)fprintf(stderr, "ocppctl: %s\n", text);
+	plain_say(text);
 	return EXIT_UNREACHABLE;
 }
 
@@ -92,61 +93,6 @@ exit_of_result(int result)
 
 /* ---- Answers ------------------------------------------------------------------------------- */
 
-static uint32_t
-terminal_width(void)
-{
-	struct winsize size;
-
-	if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-		return 0;
-	return size.ws_col;
-}
-
-static void
-print_json(struct json_object *value)
-{
-	const char *text = json_object_to_json_string_ext(
-		value,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-
-	(void)printf("%s\n", text);
-}
-
-/* A problem, for people: one line. */
-static void
-print_problem(uint32_t status, struct json_object *body)
-{
-	const char *detail = member_text(body, "detail");
-	const char *code = member_text(member(body, "error"), "code");
-	struct json_object *findings = member(body, "findings");
-
-	if (detail == NULL)
-		detail = member_text(body, "title");
-	if (detail == NULL)
-		(void)fprintf(stderr, "ocppctl: the daemon answered with status %u\n", status);
-	else if (code != NULL)
-		(void)fprintf(stderr, "ocppctl: %s (%s)\n", detail, code);
-	else
-		(void)fprintf(stderr, "ocppctl: %s\n", detail);
-	for (size_t i = 0; json_object_is_type(findings, json_type_array) &&
-			   i < json_object_array_length(findings);
-	     i++)
-		(void)fprintf(stderr, "  %s\n",
-			      json_object_get_string(json_object_array_get_idx(findings, i)));
-}
-
-static void
-print_warnings(struct json_object *body)
-{
-	struct json_object *warnings = member(body, "warnings");
-
-	for (size_t i = 0; json_object_is_type(warnings, json_type_array) &&
-			   i < json_object_array_length(warnings);
-	     i++)
-		(void)fprintf(stderr, "ocppctl: warning: %s\n",
-			      json_object_get_string(json_object_array_get_idx(warnings, i)));
-}
-
 /* Whether the answer says yes: by the description, for commands that a station may refuse. */
 static int
 exit_of_body(const struct command *command, struct json_object *body)
@@ -165,46 +111,6 @@ exit_of_body(const struct command *command, struct json_object *body)
 			return EXIT_DONE;
 	}
 	return EXIT_REFUSED;
-}
-
-/* What the command is about, without its wrapping: `response` where success is judged by
- * `response.status`. */
-static struct json_object *
-subject_of(const struct command *command, struct json_object *body)
-{
-	const char *path = member_text(command->success, "member");
-	struct json_object *found;
-
-	if (path == NULL)
-		return body;
-	found = table_value(body, path, strcspn(path, "."));
-	return json_object_is_type(found, json_type_object) ? found : body;
-}
-
-static void
-print_answer(const struct options *options, const struct command *command, struct json_object *body)
-{
-	struct json_object *items = member(body, "items");
-	struct buf out = { 0 };
-
-	if (body == NULL)
-		return;
-	if (options->is_json) {
-		print_json(body);
-		return;
-	}
-	print_warnings(body);
-	if (command->columns == NULL) {
-		print_json(subject_of(command, body));
-		return;
-	}
-	if (json_object_is_type(items, json_type_array))
-		table_print(&out, items, command->columns, terminal_width());
-	else
-		table_print_one(&out, body, command->columns);
-	if (out.error == 0 && out.len > 0)
-		(void)fwrite(out.data, 1, out.len, stdout);
-	buf_fini(&out);
 }
 
 static struct json_object *
@@ -278,7 +184,7 @@ fetch_spec(const struct http_server *server, struct spec *ret_spec)
 		return complain("what answers there does not describe itself as ocppd does");
 	}
 	if (http_status != 0)
-		print_problem(http_status, body);
+		answer_problem(http_status, body);
 	(void)json_object_put(body);
 	return status;
 }
@@ -297,7 +203,7 @@ on_event(struct buf *body, void *arg)
 		if (end == NULL)
 			break;
 		if (end - line > 6 && strncmp(line, "data: ", 6) == 0)
-			(void)printf("%.*s\n", (int)(end - line) - 6, line + 6);
+			answer_event(line + 6, (size_t)(end - line) - 6);
 		at += (size_t)(end - line) + 1;
 	}
 	(void)fflush(stdout);
@@ -365,7 +271,7 @@ follow_pages(const struct http_server *server, const char *path, struct json_obj
 		status = call(server, &request, &http_status, &more);
 		free(page_url);
 		if (status != EXIT_DONE && http_status != 0)
-			print_problem(http_status, more);
+			answer_problem(http_status, more);
 		if (status == EXIT_DONE && items_append(body, more) < 0)
 			status = complain("the daemon's pages do not fit together");
 		(void)json_object_put(more);
@@ -387,7 +293,7 @@ ask_job(const char *path, struct json_object **ret_body, void *arg)
 	if (status == EXIT_DONE)
 		status = follow_pages(server, path, *ret_body);
 	else if (http_status != 0)
-		print_problem(http_status, *ret_body);
+		answer_problem(http_status, *ret_body);
 	return status;
 }
 
@@ -426,7 +332,7 @@ follow_job(const struct http_server *server, const struct options *options,
 	int status = job_follow(command, body, ask_job, &plain, &results);
 
 	if (status == EXIT_DONE) {
-		print_answer(options, command, results);
+		answer_print(options, command, results);
 		status = exit_of_results(command, results);
 	}
 	(void)json_object_put(results);
@@ -451,7 +357,7 @@ fetch_to(const struct http_server *server, const char *path, const char *file, i
 	request.arg = &output;
 	status = call(server, &request, &http_status, &body);
 	if (status != EXIT_DONE && http_status >= 300)
-		print_problem(http_status, body);
+		answer_problem(http_status, body);
 	(void)json_object_put(body);
 	if (status != EXIT_DONE)
 		output_drop(&output);
@@ -491,14 +397,17 @@ finish_transfer(const struct options *options, const struct command *command,
 	struct json_object *body = NULL;
 
 	if (reply->status >= 300) {
-		(void)fprintf(stderr, "ocppctl: the file was refused with status %u: %.*s\n",
-			      reply->status, (int)reply->body.len,
-			      reply->body.len == 0 ? "" : reply->body.data);
+		struct buf out = { 0 };
+
+		buf_printf(&out, "the file was refused with status %u: ", reply->status);
+		buf_add(&out, reply->body.data, reply->body.len);
+		plain_say(out.error == 0 ? out.data : "out of memory");
+		buf_fini(&out);
 		return exit_of_status(reply->status);
 	}
 	if (transfer->way == '<') {
 		body = body_parse(reply);
-		print_answer(options, command, body);
+		answer_print(options, command, body);
 		(void)json_object_put(body);
 	} else if (!str_eq(transfer->name, "-")) {
 		(void)printf("%s\n", transfer->name);
@@ -530,7 +439,7 @@ run_transfer(const struct http_server *server, const struct options *options,
 	}
 	status = call(server, &request, &http_status, &ticket);
 	if (status != EXIT_DONE && http_status >= 300)
-		print_problem(http_status, ticket);
+		answer_problem(http_status, ticket);
 	if (status != EXIT_DONE)
 		goto out;
 	r = transfer_run(&transfer, server, ticket, &reply, &err);
@@ -582,17 +491,17 @@ run_command(const struct http_server *server, const struct options *options,
 		   member(command->operation, "x-job") != NULL) {
 		status = follow_job(server, options, command, body);
 	} else if (status == EXIT_DONE) {
-		print_answer(options, command, body);
+		answer_print(options, command, body);
 		status = exit_of_body(command, body);
 	} else if (http_status >= 300) {
 		if (options->is_json && body != NULL)
-			print_json(body);
+			answer_json(body);
 		/* A state of health that is no good is an answer, not a mishap. */
 		else if (member_text(body, "detail") == NULL && body != NULL)
-			print_json(body);
+			answer_json(body);
 		else
-			print_problem(http_status, body);
-		print_warnings(body);
+			answer_problem(http_status, body);
+		answer_warnings(body);
 	}
 	(void)json_object_put(body);
 	return status;

@@ -9,6 +9,7 @@
 #include <ocppd/error.h>
 
 #include "base/text.h"
+#include "plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -58,25 +59,6 @@ table_value(struct json_object *item, const char *path, size_t len)
 	return at;
 }
 
-static void
-add_plain(struct buf *out, const char *text)
-{
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		unsigned char next = (unsigned char)text[1];
-
-		/* C0, DEL, and C1 as UTF-8 spells it */
-		if (c < 0x20 || c == 0x7f) {
-			buf_add_char(out, '?');
-		} else if (c == 0xc2 && next >= 0x80 && next < 0xa0) {
-			buf_add_char(out, '?');
-			text++;
-		} else {
-			buf_add_char(out, *text);
-		}
-	}
-}
-
 /* A list of plain values: commas between them. */
 static void
 add_list(struct buf *out, struct json_object *list)
@@ -86,7 +68,7 @@ add_list(struct buf *out, struct json_object *list)
 
 		if (i > 0)
 			buf_add_str(out, ",");
-		add_plain(out, value == NULL ? "-" : json_object_get_string(value));
+		plain_add(out, value == NULL ? "-" : json_object_get_string(value));
 	}
 }
 
@@ -102,7 +84,7 @@ cell_text(struct json_object *value)
 	else if (json_object_is_type(value, json_type_array))
 		add_list(&out, value);
 	else
-		add_plain(&out, json_object_get_string(value));
+		plain_add(&out, json_object_get_string(value));
 	if (out.len == 0 && out.error == 0)
 		buf_add_str(&out, "-");
 	return buf_steal(&out);
@@ -142,7 +124,7 @@ columns_parse(struct table *table, const char *columns)
 		column->title = title_of(columns, len);
 		if (column->title == NULL)
 			return OCPPD_ENOMEM;
-		column->width = (uint32_t)utf8_count(column->title);
+		column->width = plain_width(column->title);
 		table->count++;
 		columns += len;
 		columns += *columns == ',';
@@ -165,14 +147,14 @@ cells_fill(struct table *table, struct json_object *items)
 			struct json_object *value =
 				table_value(item, column->path, column->path_len);
 			char *text = cell_text(value);
-			size_t width;
+			uint32_t width;
 
 			if (text == NULL)
 				return OCPPD_ENOMEM;
 			table->cells[row * table->count + i] = text;
-			width = utf8_count(text);
+			width = plain_width(text);
 			if (width > column->width)
-				column->width = (uint32_t)width;
+				column->width = width;
 			if (json_object_is_type(value, json_type_int) ||
 			    json_object_is_type(value, json_type_double))
 				column->is_right = 1;
@@ -203,20 +185,6 @@ widths_fit(struct table *table, uint32_t width)
 	}
 }
 
-/* Bytes of the first count characters. */
-static size_t
-bytes_of(const char *text, uint32_t count)
-{
-	size_t at = 0;
-
-	while (text[at] != '\0') {
-		if (((unsigned char)text[at] & 0xc0) != 0x80 && count-- == 0)
-			break;
-		at++;
-	}
-	return at;
-}
-
 static void
 pad(struct buf *out, uint32_t count)
 {
@@ -227,12 +195,12 @@ pad(struct buf *out, uint32_t count)
 static void
 cell_print(struct buf *out, const struct column *column, const char *text, bool is_last)
 {
-	uint32_t width = (uint32_t)utf8_count(text);
+	uint32_t width = plain_width(text);
 
 	if (width > column->width) {
-		buf_add(out, text, bytes_of(text, column->width - 1));
+		buf_add(out, text, plain_fit(text, column->width - 1, &width));
 		buf_add_str(out, "…");
-		width = column->width;
+		width++;
 	} else {
 		if (column->is_right != 0)
 			pad(out, column->width - width);
