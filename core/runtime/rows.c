@@ -103,6 +103,12 @@ add_next(struct json_object *body, const struct ocppd_value *cursor)
 	return ocppd_json_add_str(body, "next", text);
 }
 
+static struct json_object *
+item_json(const struct ocppd_page *page, const struct ocppd_value *row)
+{
+	return page->row_json_in != NULL ? page->row_json_in(row, page->ctx) : page->row_json(row);
+}
+
 void
 ocppd_request_reply_page(struct ocppd_host *host, struct ocppd_request *request,
 			 const struct ocppd_rows *rows, const struct ocppd_page *page)
@@ -112,7 +118,8 @@ ocppd_request_reply_page(struct ocppd_host *host, struct ocppd_request *request,
 	int r = body == NULL || items == NULL ? OCPPD_ENOMEM : 0;
 
 	for (uint32_t i = 0; r >= 0 && i < rows->count && i < page->limit; i++) {
-		struct json_object *item = page->row_json(rows->values + (size_t)i * rows->columns);
+		struct json_object *item =
+			item_json(page, rows->values + (size_t)i * rows->columns);
 
 		if (item != NULL && json_object_array_add(items, item) < 0) {
 			json_object_put(item);

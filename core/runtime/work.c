@@ -66,6 +66,35 @@ ocppd_work_fail(struct ocppd_work *work, int result, const struct ocppd_error *e
 	ocppd_work_end(work);
 }
 
+void
+ocppd_work_unknown(struct ocppd_work *work)
+{
+	ocppd_work_problem(work, 404, work->unknown, work->unknown_text);
+}
+
+int
+ocppd_work_id(struct ocppd_work *work, const char *param, int64_t *ret_id)
+{
+	int r = ocppd_number_parse(ocppd_request_param(work->request, param), ret_id);
+
+	if (r < 0)
+		ocppd_work_unknown(work);
+	return r;
+}
+
+const struct ocppd_value *
+ocppd_work_row(struct ocppd_work *work, int result, const struct ocppd_rows *rows,
+	       const struct ocppd_error *err)
+{
+	if (result >= 0 && rows->count > 0)
+		return rows->values;
+	if (result < 0)
+		ocppd_work_fail(work, result, err);
+	else
+		ocppd_work_unknown(work);
+	return NULL;
+}
+
 int
 ocppd_work_after(struct ocppd_work *work, int64_t *ret_cursor)
 {
@@ -112,6 +141,88 @@ ocppd_work_write(struct ocppd_work *work, uint32_t statement, const struct ocppd
 	}
 	owner->storage->unit_commit(unit, fn, work);
 }
+
+/* ---- Whole answers ----------------------------------------------------------------------------
+ */
+
+static void
+on_got(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+       const struct ocppd_error *err, void *arg)
+{
+	struct ocppd_work *work = arg;
+	const struct ocppd_value *row = ocppd_work_row(work, result, rows, err);
+	struct json_object *body;
+
+	(void)host;
+	if (row == NULL)
+		return;
+	body = work->row_json(row);
+	if (body == NULL)
+		ocppd_work_fail(work, OCPPD_ENOMEM, NULL);
+	else
+		ocppd_work_reply(work, 200, body);
+}
+
+void
+ocppd_work_get(struct ocppd_work *work, uint32_t statement, const struct ocppd_value *values,
+	       uint32_t count, ocppd_row_json_fn *row_json)
+{
+	work->row_json = row_json;
+	ocppd_work_query(work, statement, values, count, on_got);
+}
+
+static void
+on_listed(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
+	  const struct ocppd_error *err, void *arg)
+{
+	struct ocppd_work *work = arg;
+	struct ocppd_page page;
+
+	if (result < 0) {
+		ocppd_work_fail(work, result, err);
+		return;
+	}
+	page = *work->page;
+	page.limit = work->limit;
+	page.ctx = work->ctx;
+	ocppd_request_reply_page(host, work->request, rows, &page);
+	ocppd_work_end(work);
+}
+
+void
+ocppd_work_list(struct ocppd_work *work, uint32_t statement, const struct ocppd_value *values,
+		uint32_t count, const struct ocppd_page *page)
+{
+	work->page = page;
+	ocppd_work_query(work, statement, values, count, on_listed);
+}
+
+static void
+on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
+	   const struct ocppd_error *err, void *arg)
+{
+	struct ocppd_work *work = arg;
+
+	(void)host;
+	(void)rows;
+	(void)count;
+	if (result == OCPPD_ECONFLICT)
+		ocppd_work_unknown(work);
+	else if (result < 0)
+		ocppd_work_fail(work, result, err);
+	else
+		ocppd_work_reply(work, 200, NULL);
+}
+
+void
+ocppd_work_delete(struct ocppd_work *work, uint32_t statement, const struct ocppd_value *values,
+		  uint32_t count)
+{
+	ocppd_work_write(work, statement, values, count, on_deleted);
+}
+
+/* ---- Waiting for writes ------------------------------------------------------------------------
+ */
 
 void
 ocppd_writes_begin(struct ocppd_writes *writes)

@@ -39,6 +39,7 @@ OCPPD_API struct ocppd_value ocppd_value_int_or_null(int64_t number);
 
 /* A row as an item, owned by the caller. NULL leaves it out. */
 typedef struct json_object *ocppd_row_json_fn(const struct ocppd_value *row);
+typedef struct json_object *ocppd_row_json_in_fn(const struct ocppd_value *row, void *ctx);
 
 struct ocppd_page {
 	uint32_t struct_size;
@@ -46,6 +47,8 @@ struct ocppd_page {
 	int64_t limit;   /* items at most. Ask for one row more: it tells that there is a next page.
 			  */
 	ocppd_row_json_fn *row_json;
+	ocppd_row_json_in_fn *row_json_in; /* instead of row_json, where it needs ctx */
+	void *ctx;
 };
 /* Answers 200 with {"items": […], "next": "…"}. The request is gone afterwards. */
 OCPPD_API void ocppd_request_reply_page(struct ocppd_host *host, struct ocppd_request *request,

@@ -5,13 +5,14 @@
 
 /*
  * A request of the operator API that is answered from storage. A handler makes one, asks storage
- * with it, and every way ends in one of ocppd_work_end, _reply, _problem and _fail, which free it;
- * until then it counts among the callbacks that the module's stop waits for.
+ * with it, and every way ends in one of ocppd_work_end, _reply, _problem, _unknown and _fail, which
+ * free it; until then it counts among the callbacks that the module's stop waits for.
  *
  * Core thread.
  */
 #include <ocppd/abi.h>
 #include <ocppd/error.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/storage.h>
 
 OCPPD_BEGIN_DECLS
@@ -60,6 +61,12 @@ struct ocppd_work {
 	struct ocppd_work *next;
 	uint64_t until;
 	ocppd_work_fn *resume;
+	/* Set where one thing is asked for: the problem if there is none. Static texts. */
+	const char *unknown;      /* its kind: "unknown-file" */
+	const char *unknown_text; /* "There is no such file" */
+	/* The core's, of ocppd_work_get and _list. */
+	const struct ocppd_page *page;
+	ocppd_row_json_fn *row_json;
 };
 
 /*
@@ -75,6 +82,17 @@ OCPPD_API void ocppd_work_reply(struct ocppd_work *work, uint32_t status, struct
 OCPPD_API void ocppd_work_problem(struct ocppd_work *work, uint32_t status, const char *kind,
 				  const char *text);
 OCPPD_API void ocppd_work_fail(struct ocppd_work *work, int result, const struct ocppd_error *err);
+/* 404, with the problem that `unknown` names. */
+OCPPD_API void ocppd_work_unknown(struct ocppd_work *work);
+
+/* A number in the path. Returns 0, or OCPPD_EINVAL after having answered that there is none such,
+ * and freed. */
+OCPPD_API int ocppd_work_id(struct ocppd_work *work, const char *param, int64_t *ret_id);
+/* The first row; NULL after having answered that it cannot be had or that there is none, and freed.
+ */
+OCPPD_API const struct ocppd_value *ocppd_work_row(struct ocppd_work *work, int result,
+						   const struct ocppd_rows *rows,
+						   const struct ocppd_error *err);
 
 /*
  * The cursor of a list whose cursor is a number, from the query's `after`; INT64_MAX without.
@@ -90,6 +108,20 @@ OCPPD_API void ocppd_work_query(struct ocppd_work *work, uint32_t statement,
 OCPPD_API void ocppd_work_write(struct ocppd_work *work, uint32_t statement,
 				const struct ocppd_value *values, uint32_t count,
 				ocppd_unit_fn *fn);
+
+/*
+ * Whole answers: what is asked for, as 200 with the first row's JSON, a list in pages of the work's
+ * limit (page->limit is not looked at, and its `ctx` is the owner's; it is borrowed until then),
+ * and 204 when one statement has met a row. Otherwise the problems as above.
+ */
+OCPPD_API void ocppd_work_get(struct ocppd_work *work, uint32_t statement,
+			      const struct ocppd_value *values, uint32_t count,
+			      ocppd_row_json_fn *row_json);
+OCPPD_API void ocppd_work_list(struct ocppd_work *work, uint32_t statement,
+			       const struct ocppd_value *values, uint32_t count,
+			       const struct ocppd_page *page);
+OCPPD_API void ocppd_work_delete(struct ocppd_work *work, uint32_t statement,
+				 const struct ocppd_value *values, uint32_t count);
 
 /* A unit was committed; its completion ran, well or not: those that waited for it go on. */
 OCPPD_API void ocppd_writes_begin(struct ocppd_writes *writes);

@@ -18,77 +18,54 @@ struct work {
 	int64_t id;
 };
 
-static struct work *
-work_new(struct hosting *ctx, struct ocppd_request *request)
-{
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
-}
-
 /* With the path's id; NULL: the request was answered. */
 static struct work *
-work_of_path(struct hosting *ctx, struct ocppd_request *request, const char *name)
+work_of_file(struct hosting *ctx, struct ocppd_request *request)
 {
-	struct work *work = work_new(ctx, request);
-	bool is_file = strcmp(name, "fileId") == 0;
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-	if (work == NULL || ocppd_number_parse(ocppd_request_param(request, name), &work->id) >= 0)
-		return work;
-	ocppd_work_problem(&work->base, 404, is_file ? "unknown-file" : "unknown-transfer",
-			   is_file ? "There is no such file" : "There is no such transfer");
-	return NULL;
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-file";
+	work->base.unknown_text = "There is no such file";
+	return ocppd_work_id(&work->base, "fileId", &work->id) < 0 ? NULL : work;
+}
+
+static struct work *
+work_of_transfer(struct hosting *ctx, struct ocppd_request *request)
+{
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-transfer";
+	work->base.unknown_text = "There is no such transfer";
+	return ocppd_work_id(&work->base, "transferId", &work->id) < 0 ? NULL : work;
 }
 
 /* Before which; NULL: the request was answered. */
 static struct work *
 work_of_list(struct hosting *ctx, struct ocppd_request *request)
 {
-	struct work *work = work_new(ctx, request);
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
 	return work == NULL || ocppd_work_after(&work->base, &work->id) < 0 ? NULL : work;
-}
-
-static void
-reply_list(struct work *work, struct json_object *items, const struct ocppd_rows *rows)
-{
-	struct json_object *body = json_object_new_object();
-	char next[24];
-
-	ocppd_json_add(body, "items", items);
-	if (rows->count > work->base.limit) {
-		const struct ocppd_value *last =
-			rows->values + (size_t)(work->base.limit - 1) * rows->columns;
-
-		(void)snprintf(next, sizeof(next), "%lld", (long long)last[0].number);
-		ocppd_json_add_str(body, "next", next);
-	}
-	ocppd_work_reply(&work->base, 200, body);
 }
 
 /* ---- Files ------------------------------------------------------------------------------------
  */
 
-static void
-on_files(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	 const struct ocppd_error *err, void *arg)
+static struct json_object *
+stored_json(const struct ocppd_value *row)
 {
-	struct work *work = arg;
-	struct json_object *items;
+	struct stored *stored = stored_of_row(row);
+	struct json_object *json = stored == NULL ? NULL : file_json(&stored->file);
 
-	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++) {
-		struct stored *stored = stored_of_row(rows->values + (size_t)i * rows->columns);
-
-		if (stored != NULL)
-			json_object_array_add(items, file_json(&stored->file));
-		stored_free(stored);
-	}
-	reply_list(work, items, rows);
+	stored_free(stored);
+	return json;
 }
+
+static const struct ocppd_page files_page = { sizeof(files_page), 0, .row_json = stored_json };
 
 void
 routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
@@ -106,52 +83,29 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		ocppd_value_str(station_id),
 	};
 
-	ocppd_work_query(&work->base,
-			 station_id == NULL ? STATEMENT_FILES : STATEMENT_FILES_STATION, values, 4,
-			 on_files);
-}
-
-static void
-on_file(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	struct stored *stored;
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
-		return;
-	}
-	stored = stored_of_row(rows->values);
-	if (stored == NULL) {
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
-		return;
-	}
-	ocppd_request_reply(host, work->base.request, 200, file_json(&stored->file));
-	stored_free(stored);
-	ocppd_work_end(&work->base);
-}
-
-static void
-find_file(struct work *work, ocppd_rows_fn *fn)
-{
-	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
-
-	ocppd_work_query(&work->base, STATEMENT_FILE, values, 1, fn);
+	ocppd_work_list(&work->base, station_id == NULL ? STATEMENT_FILES : STATEMENT_FILES_STATION,
+			values, 4, &files_page);
 }
 
 void
 routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_path(ctx, request, "fileId");
+	struct work *work = work_of_file(ctx, request);
 
 	(void)host;
-	if (work != NULL)
-		find_file(work, on_file);
+	if (work == NULL)
+		return;
+	const struct ocppd_value id = ocppd_value_int(work->id);
+
+	ocppd_work_get(&work->base, STATEMENT_FILE, &id, 1, stored_json);
+}
+
+static void
+find_file(struct work *work, ocppd_rows_fn *fn)
+{
+	const struct ocppd_value id = ocppd_value_int(work->id);
+
+	ocppd_work_query(&work->base, STATEMENT_FILE, &id, 1, fn);
 }
 
 static void
@@ -175,23 +129,20 @@ on_delete(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	  const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
-	int r = result;
+	int r;
 
 	(void)host;
-	if (r >= 0 && rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
+	if (ocppd_work_row(&work->base, result, rows, err) == NULL)
 		return;
-	}
-	if (r >= 0)
-		r = file_delete(work->base.ctx, work->id, "operator", on_deleted, work);
+	r = file_delete(work->base.ctx, work->id, "operator", on_deleted, work);
 	if (r < 0)
-		ocppd_work_fail(&work->base, r, err);
+		ocppd_work_fail(&work->base, r, NULL);
 }
 
 void
 routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_path(ctx, request, "fileId");
+	struct work *work = work_of_file(ctx, request);
 
 	(void)host;
 	if (work != NULL)
@@ -265,19 +216,12 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	struct work *work = arg;
 	struct hosting *ctx = work->base.ctx;
-	const struct ocppd_value *row;
+	const struct ocppd_value *row = ocppd_work_row(&work->base, result, rows, err);
 	struct grant *grant;
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+	if (row == NULL)
 		return;
-	}
-	if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-file", "There is no such file");
-		return;
-	}
-	row = rows->values;
 	grant = ticket_new(ctx, work->base.request, OCPPD_TRANSFER_FETCH);
 	if (grant != NULL) {
 		grant->file_id = row[F_ID].number;
@@ -297,7 +241,7 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 void
 routes_download(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_path(ctx, request, "fileId");
+	struct work *work = work_of_file(ctx, request);
 
 	(void)host;
 	if (work != NULL)
@@ -446,8 +390,9 @@ routes_import(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 
 /* What is open is newer in memory than on record. */
 static struct json_object *
-row_json(struct hosting *ctx, const struct ocppd_value *row)
+row_json(const struct ocppd_value *row, void *arg)
 {
+	struct hosting *ctx = arg;
 	struct grant *stored = grant_of_row(ctx, row);
 	struct transfer_view view;
 	struct grant *live;
@@ -462,24 +407,8 @@ row_json(struct hosting *ctx, const struct ocppd_value *row)
 	return transfer_json(&view.transfer, view.owner);
 }
 
-static void
-on_transfers(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	     const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	struct json_object *items;
-
-	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	items = json_object_new_array();
-	for (uint32_t i = 0; i < rows->count && i < work->base.limit; i++)
-		json_object_array_add(
-			items, row_json(work->base.ctx, rows->values + (size_t)i * rows->columns));
-	reply_list(work, items, rows);
-}
+static const struct ocppd_page transfers_page = { sizeof(transfers_page), 0,
+						  .row_json_in = row_json };
 
 static struct ocppd_value
 state_value(const char *word)
@@ -508,7 +437,7 @@ routes_transfers(struct ocppd_host *host, struct ocppd_request *request, void *c
 		state_value(ocppd_request_query(request, "state")),
 	};
 
-	ocppd_work_query(&work->base, STATEMENT_TRANSFERS, values, 4, on_transfers);
+	ocppd_work_list(&work->base, STATEMENT_TRANSFERS, values, 4, &transfers_page);
 }
 
 static void
@@ -516,32 +445,25 @@ on_transfer(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	    const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
+	const struct ocppd_value *row = ocppd_work_row(&work->base, result, rows, err);
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-transfer",
-				   "There is no such transfer");
-		return;
-	}
-	ocppd_work_reply(&work->base, 200, row_json(work->base.ctx, rows->values));
+	if (row != NULL)
+		ocppd_work_reply(&work->base, 200, row_json(row, work->base.ctx));
 }
 
 static void
 find_transfer(struct work *work, ocppd_rows_fn *fn)
 {
-	const struct ocppd_value values[] = { ocppd_value_int(work->id) };
+	const struct ocppd_value id = ocppd_value_int(work->id);
 
-	ocppd_work_query(&work->base, STATEMENT_TRANSFER, values, 1, fn);
+	ocppd_work_query(&work->base, STATEMENT_TRANSFER, &id, 1, fn);
 }
 
 void
 routes_transfer(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_path(ctx, request, "transferId");
+	struct work *work = work_of_transfer(ctx, request);
 
 	(void)host;
 	if (work != NULL)
@@ -556,15 +478,8 @@ on_withdraw(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct hosting *ctx = work->base.ctx;
 	struct grant *grant;
 
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+	if (ocppd_work_row(&work->base, result, rows, err) == NULL)
 		return;
-	}
-	if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-transfer",
-				   "There is no such transfer");
-		return;
-	}
 	desk_lock(&ctx->desk);
 	grant = grant_by_id(&ctx->desk, work->id);
 	desk_unlock(&ctx->desk);
@@ -582,7 +497,7 @@ on_withdraw(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 void
 routes_withdraw(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_path(ctx, request, "transferId");
+	struct work *work = work_of_transfer(ctx, request);
 
 	(void)host;
 	if (work != NULL)

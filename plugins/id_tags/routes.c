@@ -19,7 +19,13 @@ struct work {
 static struct work *
 work_new(struct id_tags *ctx, struct ocppd_request *request)
 {
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-id-tag";
+	work->base.unknown_text = "There is no such id tag";
+	return work;
 }
 
 static struct json_object *
@@ -53,26 +59,14 @@ path_token(struct ocppd_host *host, struct ocppd_request *request, char *ret_tok
 
 /* ---- GET one ------------------------------------------------------------------------------- */
 
-static void
-on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
+static struct json_object *
+stored_json(const struct ocppd_value *row)
 {
-	struct work *work = arg;
 	struct tag_texts texts;
 	struct tag tag;
 
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0) {
-		ocppd_request_problem(host, work->base.request, 404, "unknown-id-tag",
-				      "There is no such id tag");
-	} else {
-		tag_from_row(rows->values, &texts, &tag);
-		ocppd_request_reply(host, work->base.request, 200, tag_json(&tag, false));
-	}
-	ocppd_work_end(&work->base);
+	tag_from_row(row, &texts, &tag);
+	return tag_json(&tag, false);
 }
 
 void
@@ -95,7 +89,7 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	if (work == NULL)
 		return;
 	value = ocppd_value_str(token);
-	ocppd_work_query(&work->base, STATEMENT_FIND, &value, 1, on_read);
+	ocppd_work_get(&work->base, STATEMENT_FIND, &value, 1, stored_json);
 }
 
 /* ---- GET all: two sorted lists become one -----------------------------------------------------
@@ -209,15 +203,13 @@ on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, u
 	}
 	id_tags_remember(ctx, &tag);
 	if (count == 0 || rows[0].changes == 0) {
-		ocppd_request_problem(host, work->base.request, 404, "unknown-id-tag",
-				      "There is no such id tag");
-	} else {
-		OCPPD_INFO(host, "tag.deleted", OCPPD_TAG("tag", work->token),
-			   OCPPD_STR("user", ocppd_request_user(work->base.request)));
-		tell_changed(ctx, ocppd_request_param(work->base.request, "idTag"));
-		ocppd_request_reply(host, work->base.request, 200, NULL);
+		ocppd_work_unknown(&work->base);
+		return;
 	}
-	ocppd_work_end(&work->base);
+	OCPPD_INFO(host, "tag.deleted", OCPPD_TAG("tag", work->token),
+		   OCPPD_STR("user", ocppd_request_user(work->base.request)));
+	tell_changed(ctx, ocppd_request_param(work->base.request, "idTag"));
+	ocppd_work_reply(&work->base, 200, NULL);
 }
 
 /* Commits one statement for a request. */

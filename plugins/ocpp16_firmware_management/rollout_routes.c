@@ -52,6 +52,8 @@ work_new(struct firmware *ctx, struct ocppd_request *request)
 	if (work == NULL)
 		return NULL;
 	work->base.fini = work_fini;
+	work->base.unknown = "unknown-rollout";
+	work->base.unknown_text = "There is no such rollout";
 	work->status = 200;
 	return work;
 }
@@ -89,17 +91,12 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	struct work *work = arg;
 	const struct ocppd_value id = ocppd_value_int(work->id);
+	const struct ocppd_value *row = ocppd_work_row(&work->base, result, rows, err);
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+	if (row == NULL)
 		return;
-	}
-	if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
-		return;
-	}
-	work->body = rollout_json(rows->values);
+	work->body = rollout_json(row);
 	work->base.limit = STATES_MAX;
 	ocppd_work_query(&work->base, STATEMENT_ROLLOUT_COUNTS, &id, 1, on_counts);
 }
@@ -124,11 +121,7 @@ work_of_path(struct firmware *ctx, struct ocppd_request *request)
 {
 	struct work *work = work_new(ctx, request);
 
-	if (work == NULL ||
-	    ocppd_number_parse(ocppd_request_param(request, "rolloutId"), &work->id) >= 0)
-		return work;
-	ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
-	return NULL;
+	return work == NULL || ocppd_work_id(&work->base, "rolloutId", &work->id) < 0 ? NULL : work;
 }
 
 void
@@ -148,11 +141,7 @@ on_not_running(struct ocppd_host *host, int result, const struct ocppd_rows *row
 	struct work *work = arg;
 
 	(void)host;
-	if (result < 0)
-		ocppd_work_fail(&work->base, result, err);
-	else if (rows->count == 0)
-		ocppd_work_problem(&work->base, 404, "unknown-rollout", "There is no such rollout");
-	else
+	if (ocppd_work_row(&work->base, result, rows, err) != NULL)
 		ocppd_work_problem(&work->base, 409, "rollout-over",
 				   "The rollout is over, or still being made");
 }
@@ -185,28 +174,14 @@ routes_rollout_delete(struct ocppd_host *host, struct ocppd_request *request, vo
  */
 
 static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), R_ID, work->base.limit, rollout_json };
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_request_reply_page(host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
-}
-
-static void
 on_list_stored(void *arg)
 {
+	static const struct ocppd_page page = { sizeof(page), R_ID, .row_json = rollout_json };
 	struct work *work = arg;
 	const struct ocppd_value values[] = { ocppd_value_int(work->id),
 					      ocppd_value_int(work->base.limit + 1) };
 
-	ocppd_work_query(&work->base, STATEMENT_ROLLOUT_LIST, values, 2, on_list);
+	ocppd_work_list(&work->base, STATEMENT_ROLLOUT_LIST, values, 2, &page);
 }
 
 void

@@ -38,15 +38,11 @@ work_new(struct firmware *ctx, struct ocppd_request *request, enum job_kind kind
 	if (work == NULL)
 		return NULL;
 	work->base.fini = work_fini;
+	work->base.unknown = "unknown-job";
+	work->base.unknown_text = "There is no such job";
 	work->kind = kind;
 	work->status = 200;
 	return work;
-}
-
-static void
-work_unknown(struct work *work)
-{
-	ocppd_work_problem(&work->base, 404, "unknown-job", "There is no such job");
 }
 
 /* ---- One --------------------------------------------------------------------------------------
@@ -78,17 +74,12 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 	const struct ocppd_value id = ocppd_value_int(work->id);
 	const struct ocppd_value values[] = { id, ocppd_value_int(STORY_ROWS) };
+	const struct ocppd_value *row = ocppd_work_row(&work->base, result, rows, err);
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+	if (row == NULL)
 		return;
-	}
-	if (rows->count == 0) {
-		work_unknown(work);
-		return;
-	}
-	work->body = job_json(rows->values);
+	work->body = job_json(row);
 	work->base.limit = STORY_ROWS;
 	ocppd_work_query(&work->base, STATEMENT_STORY, values, 2, on_story);
 }
@@ -114,11 +105,7 @@ work_of_path(struct firmware *ctx, struct ocppd_request *request, enum job_kind 
 {
 	struct work *work = work_new(ctx, request, kind);
 
-	if (work == NULL ||
-	    ocppd_number_parse(ocppd_request_param(request, "jobId"), &work->id) >= 0)
-		return work;
-	work_unknown(work);
-	return NULL;
+	return work == NULL || ocppd_work_id(&work->base, "jobId", &work->id) < 0 ? NULL : work;
 }
 
 static void
@@ -155,15 +142,8 @@ on_not_followed(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 	struct work *work = arg;
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0) {
-		work_unknown(work);
-		return;
-	}
-	ocppd_work_problem(&work->base, 409, "job-over", "The job is over already");
+	if (ocppd_work_row(&work->base, result, rows, err) != NULL)
+		ocppd_work_problem(&work->base, 409, "job-over", "The job is over already");
 }
 
 static void
@@ -292,25 +272,7 @@ routes_diagnostics_post(struct ocppd_host *host, struct ocppd_request *request, 
 /* ---- Many -------------------------------------------------------------------------------------
  */
 
-static void
-answer_list(struct work *work, const struct ocppd_rows *rows, ocppd_row_json_fn *fn)
-{
-	const struct ocppd_page page = { sizeof(page), 0, work->base.limit, fn };
-
-	ocppd_request_reply_page(work->base.owner->host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
-}
-
-static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	(void)host;
-	if (result < 0)
-		ocppd_work_fail(arg, result, err);
-	else
-		answer_list(arg, rows, job_json);
-}
+static const struct ocppd_page jobs_page = { sizeof(jobs_page), 0, .row_json = job_json };
 
 static void
 on_list_stored(void *arg)
@@ -334,8 +296,8 @@ on_list_stored(void *arg)
 		statement = STATEMENT_JOB_LIST_STATION;
 	else if (rollout != NONE)
 		statement = STATEMENT_JOB_LIST_ROLLOUT;
-	ocppd_work_query(&work->base, statement, values, sizeof(values) / sizeof(values[0]),
-			 on_list);
+	ocppd_work_list(&work->base, statement, values, sizeof(values) / sizeof(values[0]),
+			&jobs_page);
 }
 
 /* A page before the number that `after` names. */
@@ -384,16 +346,7 @@ unasked_json(const struct ocppd_value *row)
 	return object;
 }
 
-static void
-on_unasked_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-		const struct ocppd_error *err, void *arg)
-{
-	(void)host;
-	if (result < 0)
-		ocppd_work_fail(arg, result, err);
-	else
-		answer_list(arg, rows, unasked_json);
-}
+static const struct ocppd_page unasked_page = { sizeof(unasked_page), 0, .row_json = unasked_json };
 
 static void
 on_unasked_stored(void *arg)
@@ -405,7 +358,7 @@ on_unasked_stored(void *arg)
 		ocppd_value_str(ocppd_request_query(work->base.request, "stationId")),
 	};
 
-	ocppd_work_query(&work->base, STATEMENT_UNASKED_LIST, values, 3, on_unasked_list);
+	ocppd_work_list(&work->base, STATEMENT_UNASKED_LIST, values, 3, &unasked_page);
 }
 
 void
@@ -430,16 +383,8 @@ version_json(const struct ocppd_value *row)
 	return object;
 }
 
-static void
-on_version_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-		const struct ocppd_error *err, void *arg)
-{
-	(void)host;
-	if (result < 0)
-		ocppd_work_fail(arg, result, err);
-	else
-		answer_list(arg, rows, version_json);
-}
+static const struct ocppd_page versions_page = { sizeof(versions_page), 0,
+						 .row_json = version_json };
 
 static void
 on_versions_stored(void *arg)
@@ -453,7 +398,7 @@ on_versions_stored(void *arg)
 		ocppd_value_str(ocppd_request_query(work->base.request, "stationId")),
 	};
 
-	ocppd_work_query(&work->base, STATEMENT_VERSION_LIST, values, 4, on_version_list);
+	ocppd_work_list(&work->base, STATEMENT_VERSION_LIST, values, 4, &versions_page);
 }
 
 void

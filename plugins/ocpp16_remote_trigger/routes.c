@@ -20,29 +20,17 @@ struct work {
 static struct work *
 work_new(struct trigger *ctx, struct ocppd_request *request)
 {
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
+
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-trigger";
+	work->base.unknown_text = "There is no such trigger";
+	return work;
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------
  */
-
-static void
-on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	 const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0)
-		ocppd_request_problem(host, work->base.request, 404, "unknown-trigger",
-				      "There is no such trigger");
-	else
-		ocppd_request_reply(host, work->base.request, 200, trigger_json(rows->values));
-	ocppd_work_end(&work->base);
-}
 
 static void
 on_one_settled(void *arg)
@@ -50,45 +38,23 @@ on_one_settled(void *arg)
 	struct work *work = arg;
 	const struct ocppd_value id = ocppd_value_int(work->id);
 
-	ocppd_work_query(&work->base, STATEMENT_FIND, &id, 1, on_found);
+	ocppd_work_get(&work->base, STATEMENT_FIND, &id, 1, trigger_json);
 }
 
 void
 routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work;
-	int64_t id;
+	struct work *work = work_new(ctx, request);
 
-	if (ocppd_number_parse(ocppd_request_param(request, "triggerId"), &id) < 0) {
-		ocppd_request_problem(host, request, 404, "unknown-trigger",
-				      "There is no such trigger");
-		return;
-	}
-	work = work_new(ctx, request);
-	if (work == NULL)
-		return;
-	work->id = id;
-	ocppd_work_await(&work->base, on_one_settled);
-}
-
-static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), T_ID, work->base.limit, trigger_json };
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_request_reply_page(host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
+	(void)host;
+	if (work != NULL && ocppd_work_id(&work->base, "triggerId", &work->id) >= 0)
+		ocppd_work_await(&work->base, on_one_settled);
 }
 
 static void
 on_list_settled(void *arg)
 {
+	static const struct ocppd_page page = { sizeof(page), T_ID, .row_json = trigger_json };
 	struct work *work = arg;
 	const char *station_id = ocppd_request_query(work->base.request, "stationId");
 	const struct ocppd_value values[] = {
@@ -98,8 +64,8 @@ on_list_settled(void *arg)
 		ocppd_value_str(ocppd_request_query(work->base.request, "requestedMessage")),
 	};
 
-	ocppd_work_query(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
-			 values, 4, on_list);
+	ocppd_work_list(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
+			values, 4, &page);
 }
 
 void

@@ -40,6 +40,8 @@ work_new(struct reservations *ctx, struct ocppd_request *request)
 	if (work == NULL)
 		return NULL;
 	work->base.fini = work_fini;
+	work->base.unknown = "unknown-reservation";
+	work->base.unknown_text = "There is no such reservation";
 	work->status = 200;
 	return work;
 }
@@ -86,12 +88,9 @@ on_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	struct work *work = arg;
 
 	(void)host;
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-	} else if (rows->count == 0) {
-		ocppd_work_problem(&work->base, 404, "unknown-reservation",
-				   "There is no such reservation");
-	} else if (rows->count > 1) {
+	if (ocppd_work_row(&work->base, result, rows, err) == NULL)
+		return;
+	if (rows->count > 1) {
 		ocppd_work_problem(
 			&work->base, 409, "ambiguous-reservation",
 			"Several stations have a reservation of that id; name the stationId");
@@ -138,11 +137,8 @@ work_of_path(struct reservations *ctx, struct ocppd_request *request)
 {
 	struct work *work = work_new(ctx, request);
 
-	if (work == NULL ||
-	    ocppd_number_parse(ocppd_request_param(request, "reservationId"), &work->id) >= 0)
-		return work;
-	ocppd_work_problem(&work->base, 404, "unknown-reservation", "There is no such reservation");
-	return NULL;
+	return work == NULL || ocppd_work_id(&work->base, "reservationId", &work->id) < 0 ? NULL
+											  : work;
 }
 
 void
@@ -159,24 +155,10 @@ routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
  */
 
 static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), R_RECORD, work->base.limit,
-					 reservation_json };
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_request_reply_page(host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
-}
-
-static void
 on_list_settled(void *arg)
 {
+	static const struct ocppd_page page = { sizeof(page), R_RECORD,
+						.row_json = reservation_json };
 	struct work *work = arg;
 	const char *station_id = ocppd_request_query(work->base.request, "stationId");
 	const char *tag = ocppd_request_query(work->base.request, "idTag");
@@ -192,8 +174,8 @@ on_list_settled(void *arg)
 		is_active < 0 ? ocppd_value_null() : ocppd_value_int(is_active),
 	};
 
-	ocppd_work_query(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
-			 values, sizeof(values) / sizeof(values[0]), on_list);
+	ocppd_work_list(&work->base, station_id == NULL ? STATEMENT_LIST : STATEMENT_LIST_STATION,
+			values, sizeof(values) / sizeof(values[0]), &page);
 }
 
 void

@@ -26,14 +26,13 @@ struct work {
 static struct work *
 work_new(struct smart *ctx, struct ocppd_request *request)
 {
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
-}
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-static void
-say_unknown(struct ocppd_host *host, struct ocppd_request *request)
-{
-	ocppd_request_problem(host, request, 404, "unknown-charging-profile",
-			      "There is no charging profile of that name");
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-charging-profile";
+	work->base.unknown_text = "There is no charging profile of that name";
+	return work;
 }
 
 static struct json_object *
@@ -61,23 +60,6 @@ template_json(const struct ocppd_value *row)
 /* ---- Reading ----------------------------------------------------------------------------------
  */
 
-static void
-on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0)
-		say_unknown(host, work->base.request);
-	else
-		ocppd_request_reply(host, work->base.request, 200, template_json(rows->values));
-	ocppd_work_end(&work->base);
-}
-
 void
 templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
@@ -86,23 +68,11 @@ templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 
 	(void)host;
 	if (work != NULL)
-		ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+		ocppd_work_get(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, template_json);
 }
 
-static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), COL_NAME, work->base.limit, template_json };
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_request_reply_page(host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
-}
+static const struct ocppd_page templates_page = { sizeof(templates_page), COL_NAME,
+						  .row_json = template_json };
 
 void
 templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
@@ -119,7 +89,7 @@ templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx
 		ocppd_value_int(work->base.limit + 1),
 	};
 
-	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+	ocppd_work_list(&work->base, STATEMENT_TEMPLATE_LIST, values, 2, &templates_page);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
@@ -179,7 +149,7 @@ on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint3
 		ocppd_work_fail(&work->base, result, err);
 		return;
 	}
-	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+	ocppd_work_get(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, template_json);
 }
 
 void
@@ -222,26 +192,6 @@ templates_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 			 sizeof(values) / sizeof(values[0]), on_put);
 }
 
-static void
-on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	   const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-
-	(void)rows;
-	(void)count;
-	if (result == OCPPD_ECONFLICT) {
-		say_unknown(host, work->base.request);
-		ocppd_work_end(&work->base);
-		return;
-	}
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_work_reply(&work->base, 200, NULL);
-}
-
 void
 templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
@@ -250,7 +200,7 @@ templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *c
 
 	(void)host;
 	if (work != NULL)
-		ocppd_work_write(&work->base, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+		ocppd_work_delete(&work->base, STATEMENT_TEMPLATE_DELETE, &name, 1);
 }
 
 /* ---- Installing -------------------------------------------------------------------------------
@@ -410,20 +360,16 @@ on_install_read(struct ocppd_host *host, int result, const struct ocppd_rows *ro
 		const struct ocppd_error *err, void *arg)
 {
 	struct work *work = arg;
+	const struct ocppd_value *row = ocppd_work_row(&work->base, result, rows, err);
 	struct ocppd_error why = { 0 };
+	int r;
 
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+	(void)host;
+	if (row == NULL)
 		return;
-	}
-	if (rows->count == 0) {
-		say_unknown(host, work->base.request);
-		ocppd_work_end(&work->base);
-		return;
-	}
-	result = install(work, profile_json(rows->values), &why);
-	if (result < 0)
-		ocppd_work_fail(&work->base, result, &why);
+	r = install(work, profile_json(row), &why);
+	if (r < 0)
+		ocppd_work_fail(&work->base, r, &why);
 }
 
 void

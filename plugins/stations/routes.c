@@ -40,6 +40,8 @@ page_new(struct stations *ctx, struct ocppd_request *request, walk_fn *fn)
 	if (page == NULL)
 		return NULL;
 	page->base.fini = page_fini;
+	page->base.unknown = "unknown-station";
+	page->base.unknown_text = "There is no such station";
 	page->walk.ctx = ctx;
 	page->walk.fn = fn;
 	page->walk.arg = page;
@@ -143,14 +145,11 @@ on_record(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	  const struct ocppd_error *err, void *arg)
 {
 	struct page *page = arg;
+	const struct ocppd_value *row = ocppd_work_row(&page->base, result, rows, err);
 
 	(void)host;
-	if (result < 0)
-		ocppd_work_fail(&page->base, result, err);
-	else if (rows->count == 0)
-		ocppd_work_problem(&page->base, 404, "unknown-station", "There is no such station");
-	else
-		single_read(page, record_from_row(rows->values));
+	if (row != NULL)
+		single_read(page, record_from_row(row));
 }
 
 void

@@ -12,21 +12,16 @@
 #include <string.h>
 #include <strings.h>
 
-struct work {
-	struct ocppd_work base;
-};
-
-static struct work *
+static struct ocppd_work *
 work_new(struct stations *ctx, struct ocppd_request *request)
 {
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
-}
+	struct ocppd_work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-static void
-say_unknown(struct ocppd_host *host, struct ocppd_request *request)
-{
-	ocppd_request_problem(host, request, 404, "unknown-template",
-			      "There is no configuration template of that name");
+	if (work == NULL)
+		return NULL;
+	work->unknown = "unknown-template";
+	work->unknown_text = "There is no configuration template of that name";
+	return work;
 }
 
 /* ---- What may stand in one --------------------------------------------------------------------
@@ -137,37 +132,25 @@ template_json(const struct ocppd_value *row, bool is_whole)
 	return body;
 }
 
-static void
-on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
+static struct json_object *
+whole_item(const struct ocppd_value *row)
 {
-	struct work *work = arg;
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0)
-		say_unknown(host, work->base.request);
-	else
-		ocppd_request_reply(host, work->base.request, 200,
-				    template_json(rows->values, true));
-	ocppd_work_end(&work->base);
+	return template_json(row, true);
 }
 
 static void
-read_one(struct work *work)
+read_one(struct ocppd_work *work)
 {
 	const struct ocppd_value name =
-		ocppd_value_str(ocppd_request_param(work->base.request, "template"));
+		ocppd_value_str(ocppd_request_param(work->request, "template"));
 
-	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_GET, &name, 1, on_read);
+	ocppd_work_get(work, STATEMENT_TEMPLATE_GET, &name, 1, whole_item);
 }
 
 void
 templates_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_new(ctx, request);
+	struct ocppd_work *work = work_new(ctx, request);
 
 	(void)host;
 	if (work != NULL)
@@ -180,26 +163,14 @@ list_item(const struct ocppd_value *row)
 	return template_json(row, false);
 }
 
-static void
-on_list(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-	const struct ocppd_page page = { sizeof(page), TEMPLATE_NAME, work->base.limit, list_item };
-
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_request_reply_page(host, work->base.request, rows, &page);
-	ocppd_work_end(&work->base);
-}
+static const struct ocppd_page templates_page = { sizeof(templates_page), TEMPLATE_NAME,
+						  .row_json = list_item };
 
 void
 templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
 	const char *after = ocppd_request_query(request, "after");
-	struct work *work = work_new(ctx, request);
+	struct ocppd_work *work = work_new(ctx, request);
 
 	(void)host;
 	if (work == NULL)
@@ -207,10 +178,10 @@ templates_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx
 
 	const struct ocppd_value values[] = {
 		ocppd_value_str(after == NULL ? "" : after),
-		ocppd_value_int(work->base.limit + 1),
+		ocppd_value_int(work->limit + 1),
 	};
 
-	ocppd_work_query(&work->base, STATEMENT_TEMPLATE_LIST, values, 2, on_list);
+	ocppd_work_list(work, STATEMENT_TEMPLATE_LIST, values, 2, &templates_page);
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------
@@ -220,26 +191,26 @@ static void
 on_put(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
        const struct ocppd_error *err, void *arg)
 {
-	struct work *work = arg;
+	struct ocppd_work *work = arg;
 
 	(void)rows;
 	(void)count;
 	if (result == OCPPD_ECONFLICT) {
-		ocppd_request_problem(host, work->base.request, 409, "too-many-templates",
+		ocppd_request_problem(host, work->request, 409, "too-many-templates",
 				      "There are %d configuration templates already",
 				      TEMPLATES_MAX);
-		ocppd_work_end(&work->base);
+		ocppd_work_end(work);
 	} else if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
+		ocppd_work_fail(work, result, err);
 	} else {
 		read_one(work);
 	}
 }
 
 static void
-store(struct work *work, struct json_object *texts)
+store(struct ocppd_work *work, struct json_object *texts)
 {
-	struct ocppd_request *request = work->base.request;
+	struct ocppd_request *request = work->request;
 	struct json_object *body = ocppd_request_body(request);
 	size_t len = 0;
 	const char *text = json_object_to_json_string_length(texts, JSON_C_TO_STRING_PLAIN, &len);
@@ -247,13 +218,13 @@ store(struct work *work, struct json_object *texts)
 		ocppd_value_str(ocppd_request_param(request, "template")),
 		ocppd_value_str(ocppd_json_get_str(body, "description")),
 		ocppd_value_text(text, len),
-		ocppd_value_int(ocppd_now_us(work->base.owner->host)),
+		ocppd_value_int(ocppd_now_us(work->owner->host)),
 		ocppd_value_str(ocppd_request_user(request)),
 		ocppd_value_int(TEMPLATES_MAX),
 	};
 
-	ocppd_work_write(&work->base, STATEMENT_TEMPLATE_PUT, values,
-			 sizeof(values) / sizeof(values[0]), on_put);
+	ocppd_work_write(work, STATEMENT_TEMPLATE_PUT, values, sizeof(values) / sizeof(values[0]),
+			 on_put);
 }
 
 static bool
@@ -272,7 +243,7 @@ templates_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	struct json_object *wanted = ocppd_json_get(ocppd_request_body(request), "configuration");
 	struct ocppd_error err = { 0 };
 	struct json_object *texts;
-	struct work *work;
+	struct ocppd_work *work;
 	int r;
 
 	if (!is_named(host, request))
@@ -295,35 +266,15 @@ templates_put(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 	json_object_put(texts);
 }
 
-static void
-on_deleted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	   const struct ocppd_error *err, void *arg)
-{
-	struct work *work = arg;
-
-	(void)rows;
-	(void)count;
-	if (result == OCPPD_ECONFLICT) {
-		say_unknown(host, work->base.request);
-		ocppd_work_end(&work->base);
-		return;
-	}
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	ocppd_work_reply(&work->base, 200, NULL);
-}
-
 void
 templates_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_new(ctx, request);
+	struct ocppd_work *work = work_new(ctx, request);
 	const struct ocppd_value name = ocppd_value_str(ocppd_request_param(request, "template"));
 
 	(void)host;
 	if (work != NULL)
-		ocppd_work_write(&work->base, STATEMENT_TEMPLATE_DELETE, &name, 1, on_deleted);
+		ocppd_work_delete(work, STATEMENT_TEMPLATE_DELETE, &name, 1);
 }
 
 /* ---- From a station's keys --------------------------------------------------------------------
@@ -363,13 +314,13 @@ static void
 on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
-	struct work *work = arg;
-	struct json_object *body = ocppd_request_body(work->base.request);
+	struct ocppd_work *work = arg;
+	struct json_object *body = ocppd_request_body(work->request);
 	struct json_object *texts;
 	int r = result;
 
 	if (r < 0) {
-		ocppd_work_fail(&work->base, r, err);
+		ocppd_work_fail(work, r, err);
 		return;
 	}
 	texts = json_object_new_object();
@@ -378,19 +329,19 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		r = take_key(texts, ocppd_json_get(body, "keys"),
 			     rows->values + (size_t)i * rows->columns);
 	if (r < 0) {
-		ocppd_work_fail(&work->base, r, NULL);
+		ocppd_work_fail(work, r, NULL);
 	} else if (json_object_object_length(texts) == 0) {
 		ocppd_request_problem(
-			host, work->base.request, 409, "no-keys",
+			host, work->request, 409, "no-keys",
 			"no such keys of that station were read yet, or none that can "
 			"be changed; GetConfiguration reads them");
-		ocppd_work_end(&work->base);
+		ocppd_work_end(work);
 	} else if (json_object_object_length(texts) > TEMPLATE_KEYS_MAX) {
-		ocppd_request_problem(host, work->base.request, 409, "no-keys",
+		ocppd_request_problem(host, work->request, 409, "no-keys",
 				      "of that station %d keys were read that can be changed; a "
 				      "template has 1 to %d",
 				      json_object_object_length(texts), TEMPLATE_KEYS_MAX);
-		ocppd_work_end(&work->base);
+		ocppd_work_end(work);
 	} else {
 		store(work, texts);
 	}
@@ -400,13 +351,13 @@ on_keys(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 static void
 read_keys(struct stations *ctx, void *arg)
 {
-	struct work *work = arg;
-	struct json_object *body = ocppd_request_body(work->base.request);
+	struct ocppd_work *work = arg;
+	struct json_object *body = ocppd_request_body(work->request);
 	const struct ocppd_value id = ocppd_value_str(ocppd_json_get_str(body, "stationId"));
 
 	(void)ctx;
-	work->base.limit = KEYS_MAX - 1;
-	ocppd_work_query(&work->base, STATEMENT_KEYS, &id, 1, on_keys);
+	work->limit = KEYS_MAX - 1;
+	ocppd_work_query(work, STATEMENT_KEYS, &id, 1, on_keys);
 }
 
 void
@@ -415,7 +366,7 @@ templates_import(struct ocppd_host *host, struct ocppd_request *request, void *a
 	struct stations *ctx = arg;
 	const char *station_id = ocppd_json_get_str(ocppd_request_body(request), "stationId");
 	struct ocppd_station *station = ocppd_station_find(host, station_id);
-	struct work *work;
+	struct ocppd_work *work;
 
 	if (!is_named(host, request))
 		return;
@@ -426,5 +377,5 @@ templates_import(struct ocppd_host *host, struct ocppd_request *request, void *a
 	}
 	work = work_new(ctx, request);
 	if (work != NULL && keys_await(ctx, station, read_keys, work) < 0)
-		ocppd_work_fail(&work->base, OCPPD_ENOMEM, NULL);
+		ocppd_work_fail(work, OCPPD_ENOMEM, NULL);
 }

@@ -21,14 +21,13 @@ struct work {
 static struct work *
 work_new(struct transactions *ctx, struct ocppd_request *request)
 {
-	return ocppd_work_new(&ctx->works, request, sizeof(struct work));
-}
+	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
-static void
-say_unknown(struct ocppd_host *host, struct ocppd_request *request)
-{
-	ocppd_request_problem(host, request, 404, "unknown-transaction",
-			      "There is no such transaction");
+	if (work == NULL)
+		return NULL;
+	work->base.unknown = "unknown-transaction";
+	work->base.unknown_text = "There is no such transaction";
+	return work;
 }
 
 /* Reads a number of digits, and its end. Returns NULL: no number. */
@@ -50,16 +49,20 @@ parse_number(const char *text, int64_t *ret)
 	return at;
 }
 
-/* The path's id; false: the request was answered. */
-static bool
-path_id(struct ocppd_host *host, struct ocppd_request *request, int64_t *ret)
+/* With the path's id; NULL: the request was answered. */
+static struct work *
+work_of_path(struct transactions *ctx, struct ocppd_request *request)
 {
-	const char *end = parse_number(ocppd_request_param(request, "transactionId"), ret);
+	struct work *work = work_new(ctx, request);
+	const char *end;
 
+	if (work == NULL)
+		return NULL;
+	end = parse_number(ocppd_request_param(request, "transactionId"), &work->id);
 	if (end != NULL && *end == '\0')
-		return true;
-	say_unknown(host, request);
-	return false;
+		return work;
+	ocppd_work_unknown(&work->base);
+	return NULL;
 }
 
 /* ---- One --------------------------------------------------------------------------------------
@@ -102,30 +105,21 @@ on_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 {
 	struct work *work = arg;
 
-	if (result < 0) {
-		ocppd_work_fail(&work->base, result, err);
-		return;
-	}
-	if (rows->count == 0)
-		say_unknown(host, work->base.request);
-	else
-		ocppd_request_reply(host, work->base.request, 200, shown_json(rows, 0));
-	ocppd_work_end(&work->base);
+	(void)host;
+	if (ocppd_work_row(&work->base, result, rows, err) != NULL)
+		ocppd_work_reply(&work->base, 200, shown_json(rows, 0));
 }
 
 void
 routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
+	struct work *work = work_of_path(ctx, request);
 	struct ocppd_value value;
-	struct work *work;
-	int64_t id;
 
-	if (!path_id(host, request, &id))
-		return;
-	work = work_new(ctx, request);
+	(void)host;
 	if (work == NULL)
 		return;
-	value = ocppd_value_int(id);
+	value = ocppd_value_int(work->id);
 	ocppd_work_query(&work->base, STATEMENT_SHOW, &value, 1, on_read);
 }
 
@@ -270,8 +264,7 @@ on_readings(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		return;
 	}
 	if (rows->count == 0 && work->base.limit == 0) {
-		say_unknown(host, work->base.request);
-		ocppd_work_end(&work->base);
+		ocppd_work_unknown(&work->base);
 		return;
 	}
 	body = json_object_new_object();
@@ -297,23 +290,19 @@ routes_readings(struct ocppd_host *host, struct ocppd_request *request, void *ct
 	const char *after = ocppd_request_query(request, "after");
 	int64_t time_us = INT64_MIN;
 	int64_t digest = INT64_MIN;
-	struct work *work;
-	int64_t id;
+	struct work *work = work_of_path(ctx, request);
 
-	if (!path_id(host, request, &id))
+	if (work == NULL)
 		return;
 	if (after != NULL && !read_cursor(after, &time_us, &digest)) {
 		say_cursor(host, request);
+		ocppd_work_end(&work->base);
 		return;
 	}
-	work = work_new(ctx, request);
-	if (work == NULL)
-		return;
-	work->id = id;
 	work->is_first_page = after == NULL;
 
 	const struct ocppd_value values[] = {
-		ocppd_value_int(id),
+		ocppd_value_int(work->id),
 		ocppd_value_int(time_us),
 		ocppd_value_int(digest),
 		ocppd_value_int(work->base.limit + 1),
@@ -442,8 +431,7 @@ on_close_read(struct transactions *ctx, int result, const struct gathered *found
 	struct work *work = arg;
 
 	if (result >= 0 && found->row == NULL) {
-		say_unknown(ctx->host, work->base.request);
-		ocppd_work_end(&work->base);
+		ocppd_work_unknown(&work->base);
 		return;
 	}
 	if (result >= 0 && is_impossible(ctx, work, found))
@@ -457,17 +445,13 @@ on_close_read(struct transactions *ctx, int result, const struct gathered *found
 void
 routes_stop(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work;
-	int64_t id;
+	struct work *work = work_of_path(ctx, request);
 	int r;
 
-	if (!path_id(host, request, &id))
-		return;
-	work = work_new(ctx, request);
+	(void)host;
 	if (work == NULL)
 		return;
-	work->id = id;
-	r = tx_gather(work->base.ctx, id, on_close_read, work);
+	r = tx_gather(work->base.ctx, work->id, on_close_read, work);
 	if (r < 0)
 		ocppd_work_fail(&work->base, r, NULL);
 }

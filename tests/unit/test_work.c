@@ -23,6 +23,7 @@ struct world {
 	uint32_t done;
 	uint32_t finished;
 	struct own *own; /* the work that the last request became */
+	const char *path_id;
 	char said[1024]; /* what the server was told */
 	/* storage */
 	int result;
@@ -213,11 +214,12 @@ static struct own *
 ask(struct world *world, const char *const *parameters)
 {
 	static const char *const none[] = { NULL };
+	const char *const path[] = { "thingId", world->path_id, NULL };
 	const struct ocppd_request_info info = {
 		.struct_size = sizeof(info),
 		.role = OCPPD_ROLE_VIEWER,
 		.user = "uid:1000",
-		.params = none,
+		.params = world->path_id == NULL ? none : path,
 		.query = parameters == NULL ? none : parameters,
 	};
 	uint32_t is_open = 0;
@@ -490,6 +492,163 @@ work_of_an_owner_that_counts_no_writes_does_not_wait(void **state)
 	world_fini(&world);
 }
 
+/* ---- Whole answers ----------------------------------------------------------------------------
+ */
+
+static struct json_object *
+number_json(const struct ocppd_value *row)
+{
+	struct json_object *body;
+
+	if (row[0].number < 0)
+		return NULL;
+	body = json_object_new_object();
+	(void)ocppd_json_add_int(body, "id", row[0].number);
+	return body;
+}
+
+static struct json_object *
+number_json_in(const struct ocppd_value *row, void *ctx)
+{
+	const struct world *world = ctx;
+	struct json_object *body = number_json(row);
+
+	(void)ocppd_json_add_int(body, "outstanding", world->outstanding);
+	return body;
+}
+
+static struct own *
+ask_for_one(struct world *world)
+{
+	struct own *own = ask(world, NULL);
+
+	own->base.unknown = "unknown-thing";
+	own->base.unknown_text = "There is no such thing";
+	return own;
+}
+
+static void
+work_that_gets_one_answers_with_its_row(void **state)
+{
+	static const struct {
+		const char *label;
+		int result;
+		uint32_t count;
+		int64_t number;
+		const char *said;
+	} rows[] = {
+		{ "a row", 0, 1, 7, "200 {\"id\":7};" },
+		{ "the first of two", 0, 2, 7, "200 {\"id\":7};" },
+		{ "none", 0, 0, 0, "404 urn:ocppd:problem:unknown-thing;" },
+		{ "storage fails", OCPPD_EIO, 0, 0, "503 urn:ocppd:problem:unavailable;" },
+		{ "no memory for it", 0, 1, -1, "503 urn:ocppd:problem:out-of-memory;" },
+	};
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct ocppd_value values[] = { ocppd_value_int(rows[i].number),
+						      ocppd_value_int(1) };
+		const struct ocppd_rows found = { .values = values,
+						  .count = rows[i].count,
+						  .columns = 1 };
+
+		ocppd_work_get(&ask_for_one(&world)->base, STATEMENT_READ, values, 1, number_json);
+		assert_int_equal(world.statement, STATEMENT_READ);
+		assert_int_equal(world.count, 1);
+		world.rows_fn(&world.owner, rows[i].result, &found, NULL, world.arg);
+		if (strcmp(world.said, rows[i].said) != 0)
+			fail_msg("%s: %s", rows[i].label, world.said);
+		check_ended(&world, (uint32_t)i + 1, rows[i].said);
+	}
+	world_fini(&world);
+}
+
+static void
+work_that_lists_answers_with_a_page(void **state)
+{
+	static const struct ocppd_page plain = { sizeof(plain), 0, .row_json = number_json };
+	static const struct ocppd_page known = { sizeof(known), 0, .row_json_in = number_json_in };
+	static const char *const limit[] = { "limit", "2", NULL };
+	const struct ocppd_value values[] = { ocppd_value_int(5), ocppd_value_int(4),
+					      ocppd_value_int(3) };
+	struct ocppd_rows found = { .values = values, .count = 3, .columns = 1 };
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	ocppd_work_list(&ask(&world, limit)->base, STATEMENT_READ, values, 1, &plain);
+	assert_int_equal(world.max_rows, 3);
+	world.rows_fn(&world.owner, 0, &found, NULL, world.arg);
+	check_ended(&world, 1, "200 {\"items\":[{\"id\":5},{\"id\":4}],\"next\":\"4\"};");
+
+	found.count = 1;
+	ocppd_work_list(&ask(&world, limit)->base, STATEMENT_READ, values, 1, &known);
+	world.rows_fn(&world.owner, 0, &found, NULL, world.arg);
+	check_ended(&world, 2, "200 {\"items\":[{\"id\":5,\"outstanding\":1}]};");
+
+	ocppd_work_list(&ask(&world, limit)->base, STATEMENT_READ, values, 1, &plain);
+	world.rows_fn(&world.owner, OCPPD_EIO, NULL, NULL, world.arg);
+	check_ended(&world, 3, "503 urn:ocppd:problem:unavailable;");
+	world_fini(&world);
+}
+
+static void
+work_that_deletes_tells_whether_there_was_one(void **state)
+{
+	static const struct {
+		int result;
+		const char *said;
+	} rows[] = {
+		{ 0, "204 null;" },
+		{ OCPPD_ECONFLICT, "404 urn:ocppd:problem:unknown-thing;" },
+		{ OCPPD_EIO, "503 urn:ocppd:problem:unavailable;" },
+	};
+	const struct ocppd_value value = ocppd_value_int(1);
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ocppd_work_delete(&ask_for_one(&world)->base, STATEMENT_WRITE, &value, 1);
+		assert_int_equal(world.statement, STATEMENT_WRITE);
+		assert_int_equal(world.flags, OCPPD_UNIT_EXPECT_ROW);
+		world.unit_fn(&world.owner, rows[i].result, NULL, 0, NULL, world.arg);
+		check_ended(&world, (uint32_t)i + 1, rows[i].said);
+	}
+	world_fini(&world);
+}
+
+static void
+work_of_a_number_in_the_path_reads_it(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t id;
+	} rows[] = { { "12", 12 }, { "0", 0 }, { "-1", -1 }, { "x", -1 }, { "", -1 } };
+	struct world world;
+
+	(void)state;
+	world_init(&world);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct own *own;
+		int64_t id = -1;
+		int r;
+
+		world.path_id = rows[i].text;
+		own = ask_for_one(&world);
+		r = ocppd_work_id(&own->base, "thingId", &id);
+		assert_int_equal(id, rows[i].id);
+		if (r == 0)
+			ocppd_work_reply(&own->base, 200, json_object_new_object());
+		assert_int_equal(r, rows[i].id < 0 ? OCPPD_EINVAL : 0);
+		check_ended(&world, (uint32_t)i + 1,
+			    r == 0 ? "200 {};" : "404 urn:ocppd:problem:unknown-thing;");
+	}
+	world_fini(&world);
+}
+
 int
 main(void)
 {
@@ -504,6 +663,10 @@ main(void)
 		cmocka_unit_test(work_waits_for_the_writes_before_it),
 		cmocka_unit_test(work_does_not_wait_for_the_writes_after_it),
 		cmocka_unit_test(work_of_an_owner_that_counts_no_writes_does_not_wait),
+		cmocka_unit_test(work_that_gets_one_answers_with_its_row),
+		cmocka_unit_test(work_that_lists_answers_with_a_page),
+		cmocka_unit_test(work_that_deletes_tells_whether_there_was_one),
+		cmocka_unit_test(work_of_a_number_in_the_path_reads_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
