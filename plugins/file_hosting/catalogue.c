@@ -10,18 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void
-value_copy(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 /* The texts of a file, in any order, for copying them. */
 #define TEXTS 12
 
@@ -98,7 +86,7 @@ stored_of_row(const struct ocppd_value *row)
 					    .size = row[F_SIZE].number,
 					    .created_us = row[F_CREATED].number,
 					    .transfer_id = row[F_TRANSFER].number };
-	value_copy(&row[F_BLOB], stored->blob, sizeof(stored->blob));
+	(void)ocppd_value_copy(&row[F_BLOB], stored->blob, sizeof(stored->blob));
 	for (size_t i = 0; i < TEXTS; i++)
 		total += row[columns[i]].len + 1;
 	at = stored->texts = malloc(total);
@@ -112,7 +100,7 @@ stored_of_row(const struct ocppd_value *row)
 
 		if (value->type != OCPPD_VALUE_TEXT)
 			continue;
-		value_copy(value, at, value->len + 1);
+		(void)ocppd_value_copy(value, at, value->len + 1);
 		*texts[i] = at;
 		at += value->len + 1;
 	}

@@ -373,7 +373,7 @@ take_blob(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id)
 			return OCPPD_ENOMEM;
 		ctx->keep = keep;
 	}
-	value_copy(&row[0], ctx->keep[ctx->keep_count++], BLOB_SIZE);
+	(void)ocppd_value_copy(&row[0], ctx->keep[ctx->keep_count++], BLOB_SIZE);
 	*ret_id = row[1].number;
 	return 0;
 }

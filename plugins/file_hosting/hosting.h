@@ -274,7 +274,6 @@ struct stored *stored_of_row(const struct ocppd_value *row);
 struct stored *stored_new(const struct ocppd_file *file, const char *blob);
 void stored_free(struct stored *stored);
 struct json_object *file_json(const struct ocppd_file *file);
-void value_copy(const struct ocppd_value *value, char *ret_text, size_t size);
 
 /* records.c */
 struct grant *grant_of_row(struct hosting *ctx, const struct ocppd_value *row);

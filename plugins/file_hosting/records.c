@@ -111,15 +111,15 @@ grant_of_row(struct hosting *ctx, const struct ocppd_value *row)
 	grant->id = row[T_ID].number;
 	grant->direction = (uint32_t)row[T_DIRECTION].number;
 	grant->state = (uint32_t)row[T_STATE].number;
-	value_copy(&row[T_TOKEN], grant->token, sizeof(grant->token));
-	value_copy(&row[T_OWNER], grant->owner, sizeof(grant->owner));
-	value_copy(&row[T_STATION], grant->station_id, sizeof(grant->station_id));
-	value_copy(&row[T_REFERENCE], grant->reference, sizeof(grant->reference));
-	value_copy(&row[T_KIND], grant->kind, sizeof(grant->kind));
-	value_copy(&row[T_REMOTE], grant->remote, sizeof(grant->remote));
-	value_copy(&row[T_BLOB], grant->blob, sizeof(grant->blob));
-	value_copy(&row[T_SHA256], grant->sha256, sizeof(grant->sha256));
-	value_copy(&row[T_NAME], grant->name, sizeof(grant->name));
+	(void)ocppd_value_copy(&row[T_TOKEN], grant->token, sizeof(grant->token));
+	(void)ocppd_value_copy(&row[T_OWNER], grant->owner, sizeof(grant->owner));
+	(void)ocppd_value_copy(&row[T_STATION], grant->station_id, sizeof(grant->station_id));
+	(void)ocppd_value_copy(&row[T_REFERENCE], grant->reference, sizeof(grant->reference));
+	(void)ocppd_value_copy(&row[T_KIND], grant->kind, sizeof(grant->kind));
+	(void)ocppd_value_copy(&row[T_REMOTE], grant->remote, sizeof(grant->remote));
+	(void)ocppd_value_copy(&row[T_BLOB], grant->blob, sizeof(grant->blob));
+	(void)ocppd_value_copy(&row[T_SHA256], grant->sha256, sizeof(grant->sha256));
+	(void)ocppd_value_copy(&row[T_NAME], grant->name, sizeof(grant->name));
 	if (row[T_SPANS].type == OCPPD_VALUE_TEXT && row[T_SPANS].len > 0) {
 		grant->sent = calloc(1, sizeof(*grant->sent));
 		if (grant->sent == NULL) {

@@ -6,8 +6,6 @@
  */
 #include "hosting.h"
 
-#include <ocppd/rows.h>
-
 #include <json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,9 +224,9 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	if (grant != NULL) {
 		grant->file_id = row[F_ID].number;
 		grant->size = row[F_SIZE].number;
-		value_copy(&row[F_BLOB], grant->blob, sizeof(grant->blob));
-		value_copy(&row[F_SHA256], grant->sha256, sizeof(grant->sha256));
-		value_copy(&row[F_NAME], grant->name, sizeof(grant->name));
+		(void)ocppd_value_copy(&row[F_BLOB], grant->blob, sizeof(grant->blob));
+		(void)ocppd_value_copy(&row[F_SHA256], grant->sha256, sizeof(grant->sha256));
+		(void)ocppd_value_copy(&row[F_NAME], grant->name, sizeof(grant->name));
 		ticket_open(ctx, grant);
 		OCPPD_INFO(ctx->host, "file.asked",
 			   OCPPD_STR("user", ocppd_request_user(work->base.request)),

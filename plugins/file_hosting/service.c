@@ -145,21 +145,29 @@ asked_end(struct asked *asked)
 	hosting_done(ctx);
 }
 
+/* The file that was looked for. ret_stored is NULL with a negative return. */
+static int
+take_stored(int result, const struct ocppd_rows *rows, struct stored **ret_stored)
+{
+	*ret_stored = NULL;
+	if (result < 0)
+		return result;
+	if (rows->count == 0)
+		return OCPPD_ENOENT;
+	*ret_stored = stored_of_row(rows->values);
+	return *ret_stored == NULL ? OCPPD_ENOMEM : 0;
+}
+
 static void
 on_file(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	const struct ocppd_error *err, void *arg)
 {
 	struct asked *asked = arg;
-	struct stored *stored = NULL;
+	struct stored *stored;
+	int r = take_stored(result, rows, &stored);
 
 	(void)host;
-	if (result >= 0 && rows->count == 0)
-		result = OCPPD_ENOENT;
-	if (result >= 0) {
-		stored = stored_of_row(rows->values);
-		result = stored == NULL ? OCPPD_ENOMEM : 0;
-	}
-	asked->file_fn(asked->host, result, stored == NULL ? NULL : &stored->file, err, asked->arg);
+	asked->file_fn(asked->host, r, stored == NULL ? NULL : &stored->file, err, asked->arg);
 	stored_free(stored);
 	asked_end(asked);
 }
@@ -416,22 +424,17 @@ on_file_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows
 	      const struct ocppd_error *err, void *arg)
 {
 	struct asked *asked = arg;
-	struct stored *stored = NULL;
+	struct stored *stored;
+	int r = take_stored(result, rows, &stored);
 
 	(void)host;
-	if (result >= 0 && rows->count == 0)
-		result = OCPPD_ENOENT;
-	if (result >= 0) {
-		stored = stored_of_row(rows->values);
-		result = stored == NULL ? OCPPD_ENOMEM : 0;
-	}
-	if (result >= 0) {
+	if (r >= 0) {
 		set_file(asked->grant, stored);
-		result = make_transfer(asked);
+		r = make_transfer(asked);
 	}
 	stored_free(stored);
-	if (result < 0)
-		asked_fail(asked, result, err);
+	if (r < 0)
+		asked_fail(asked, r, err);
 }
 
 static struct grant *

@@ -30,9 +30,9 @@ removed(struct deletion *deletion, const struct ocppd_value *row)
 	char name[NAME_SIZE];
 	char station_id[STATION_SIZE];
 
-	value_copy(&row[1], deletion->job->blob, sizeof(deletion->job->blob));
-	value_copy(&row[3], name, sizeof(name));
-	value_copy(&row[4], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[1], deletion->job->blob, sizeof(deletion->job->blob));
+	(void)ocppd_value_copy(&row[3], name, sizeof(name));
+	(void)ocppd_value_copy(&row[4], station_id, sizeof(station_id));
 	catalogue_remove(ctx, row[0].number);
 	desk_lock(&ctx->desk);
 	ctx->desk.used_bytes -= row[2].number;

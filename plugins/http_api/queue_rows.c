@@ -7,6 +7,7 @@
 #include "queue_private.h"
 
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/station_data.h>
 
 #include "http_api.h"
@@ -21,7 +22,7 @@
 static struct json_object *
 tree_of(const struct ocppd_value *value)
 {
-	char *text = store_text(value);
+	char *text = ocppd_value_dup(value);
 	struct json_object *tree = text == NULL ? NULL : json_tokener_parse(text);
 
 	free(text);
@@ -32,7 +33,7 @@ static int
 load_row(struct queue *queue, const struct ocppd_value *row)
 {
 	struct queued *queued = calloc(1, sizeof(*queued));
-	char *id = store_text(&row[0]);
+	char *id = ocppd_value_dup(&row[0]);
 
 	if (queued == NULL || id == NULL) {
 		free(queued);
@@ -42,13 +43,13 @@ load_row(struct queue *queue, const struct ocppd_value *row)
 	queued->queue = queue;
 	memcpy(queued->id, id, strnlen(id, ID_DIGITS));
 	free(id);
-	queued->station_id = store_text(&row[1]);
-	queued->action = store_text(&row[2]);
+	queued->station_id = ocppd_value_dup(&row[1]);
+	queued->action = ocppd_value_dup(&row[2]);
 	queued->payload = tree_of(&row[3]);
 	queued->is_strict = row[4].number != 0;
 	queued->is_durable = true;
 	queued->timeout_s = row[5].number;
-	queued->requester = store_text(&row[6]);
+	queued->requester = ocppd_value_dup(&row[6]);
 	queued->created_us = row[7].number;
 	queued->expires_us = row[8].number;
 	queued->state = row[9].number >= 0 && row[9].number < QUEUED_STATES

@@ -87,12 +87,6 @@ store_done(struct api *api)
 		ocppd_stopped(api->host);
 }
 
-char *
-store_text(const struct ocppd_value *value)
-{
-	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : NULL;
-}
-
 int
 store_id(char *ret_text, size_t digits)
 {

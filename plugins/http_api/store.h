@@ -30,8 +30,6 @@ int store_write(struct api *api, uint32_t statement, const struct ocppd_value *v
 		uint32_t count, ocppd_unit_fn *fn, void *arg);
 /* The last word of each fn of store_write: may end the module. */
 void store_done(struct api *api);
-/* A TEXT column as a string of the caller's, NULL if it is NULL or memory is out. */
-char *store_text(const struct ocppd_value *value);
 /* Random text of hex digits that nobody guesses. 0 or OCPPD_EIO. */
 int store_id(char *ret_text, size_t digits);
 

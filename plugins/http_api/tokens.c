@@ -9,6 +9,7 @@
 
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 
 #include "auth.h"
 #include "events.h"
@@ -123,7 +124,8 @@ tokens_load(struct tokens *tokens, const struct ocppd_rows *rows)
 	for (uint32_t i = 0; i < rows->count; i++) {
 		const struct ocppd_value *row = rows->values + (size_t)i * rows->columns;
 		struct made_token token = { .created_us = row[3].number };
-		char *texts[] = { store_text(&row[0]), store_text(&row[2]), store_text(&row[4]) };
+		char *texts[] = { ocppd_value_dup(&row[0]), ocppd_value_dup(&row[2]),
+				  ocppd_value_dup(&row[4]) };
 		int r = OCPPD_ENOMEM;
 
 		if (texts[0] != NULL && texts[1] != NULL && texts[2] != NULL) {

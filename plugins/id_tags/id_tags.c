@@ -15,27 +15,15 @@ static const char *const unknown_words[] = { "invalid", "accept", NULL };
 static const char *const variant_words[] = { "listed", "all", NULL };
 static const char *const error_words[] = { "next", "invalid", "accept", NULL };
 
-static void
-copy_text(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 /* Columns: token, presented, status, expiry_us, parent, max_active, type. */
 void
 tag_from_row(const struct ocppd_value *row, struct tag_texts *texts, struct tag *ret_tag)
 {
 	memset(ret_tag, 0, sizeof(*ret_tag));
-	copy_text(&row[0], texts->token, sizeof(texts->token));
-	copy_text(&row[1], texts->presented, sizeof(texts->presented));
-	copy_text(&row[4], texts->parent, sizeof(texts->parent));
-	copy_text(&row[6], texts->type, sizeof(texts->type));
+	(void)ocppd_value_copy(&row[0], texts->token, sizeof(texts->token));
+	(void)ocppd_value_copy(&row[1], texts->presented, sizeof(texts->presented));
+	(void)ocppd_value_copy(&row[4], texts->parent, sizeof(texts->parent));
+	(void)ocppd_value_copy(&row[6], texts->type, sizeof(texts->type));
 
 	ret_tag->is_known = true;
 	ret_tag->token = texts->token;

@@ -360,11 +360,6 @@ void store_unasked(struct firmware *ctx, struct ocppd_call *call, enum job_kind 
 struct json_object *job_json(const struct ocppd_value *row);
 struct json_object *story_json(const struct ocppd_value *row);
 struct json_object *rollout_json(const struct ocppd_value *row);
-void json_add_value(struct json_object *object, const char *key, const struct ocppd_value *value);
-void value_copy(const struct ocppd_value *value, char *ret_text, size_t size);
-char *value_dup(const struct ocppd_value *value); /* NULL: it is NULL, or out of memory */
-struct ocppd_value time_or_null(int64_t time_us);
-struct ocppd_value text_or_null(const char *text); /* "" and NULL become NULL */
 /* A password in a URL is nobody's business. */
 void location_mask(const char *location, char *ret_text, size_t size);
 /* And neither is what makes a URL of our own one that nobody can guess. */

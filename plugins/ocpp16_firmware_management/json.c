@@ -10,39 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct ocppd_value
-time_or_null(int64_t time_us)
-{
-	return time_us == 0 ? ocppd_value_null() : ocppd_value_int(time_us);
-}
-
-struct ocppd_value
-text_or_null(const char *text)
-{
-	return ocppd_value_str(text == NULL || text[0] == '\0' ? NULL : text);
-}
-
-void
-value_copy(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	const unsigned char *text = value->data;
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size) {
-		for (len = size - 1; len > 0 && (text[len] & 0xc0) == 0x80;)
-			len--;
-	}
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
-char *
-value_dup(const struct ocppd_value *value)
-{
-	return value->type == OCPPD_VALUE_TEXT ? strndup(value->data, value->len) : NULL;
-}
-
 void
 location_mask(const char *location, char *ret_text, size_t size)
 {
@@ -149,23 +116,6 @@ static const struct job_member {
 	{ "ended", J_ENDED, SHAPE_TIME, FOR_ALL },
 };
 
-void
-json_add_value(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_int(object, key, value->number);
-	else if (value->type == OCPPD_VALUE_TEXT && value->len <= INT32_MAX)
-		ocppd_json_add(object, key,
-			       json_object_new_string_len(value->data, (int)value->len));
-}
-
-static void
-add_time(struct json_object *object, const char *key, const struct ocppd_value *value)
-{
-	if (value->type == OCPPD_VALUE_INT)
-		ocppd_json_add_time(object, key, value->number);
-}
-
 static void
 add_location(struct json_object *object, const char *key, const struct ocppd_value *value,
 	     bool is_hosted)
@@ -175,7 +125,7 @@ add_location(struct json_object *object, const char *key, const struct ocppd_val
 
 	if (value->type != OCPPD_VALUE_TEXT)
 		return;
-	value_copy(value, location, sizeof(location));
+	(void)ocppd_value_copy(value, location, sizeof(location));
 	/* Who may only look may neither fetch an image nor send a log in a station's name. */
 	if (is_hosted)
 		location_mask_token(location, masked, sizeof(masked));
@@ -192,10 +142,10 @@ add_member(struct json_object *object, const struct job_member *member,
 
 	switch (member->shape) {
 	case SHAPE_AS_IT_IS:
-		json_add_value(object, member->name, value);
+		ocppd_json_add_value(object, member->name, value);
 		break;
 	case SHAPE_TIME:
-		add_time(object, member->name, value);
+		ocppd_json_add_time_value(object, member->name, value);
 		break;
 	case SHAPE_BOOL:
 		ocppd_json_add_bool(object, member->name, value->number != 0);
@@ -225,11 +175,11 @@ story_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_time(object, "time", &row[0]);
-	json_add_value(object, "event", &row[1]);
-	json_add_value(object, "text", &row[2]);
-	json_add_value(object, "number", &row[3]);
-	json_add_value(object, "state", &row[4]);
+	ocppd_json_add_time_value(object, "time", &row[0]);
+	ocppd_json_add_value(object, "event", &row[1]);
+	ocppd_json_add_value(object, "text", &row[2]);
+	ocppd_json_add_value(object, "number", &row[3]);
+	ocppd_json_add_value(object, "state", &row[4]);
 	return object;
 }
 
@@ -238,19 +188,19 @@ rollout_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_add_value(object, "rolloutId", &row[R_ID]);
-	json_add_value(object, "state", &row[R_STATE]);
-	json_add_value(object, "reason", &row[R_REASON]);
-	json_add_value(object, "requester", &row[R_REQUESTER]);
-	json_add_value(object, "image", &row[R_IMAGE]);
+	ocppd_json_add_value(object, "rolloutId", &row[R_ID]);
+	ocppd_json_add_value(object, "state", &row[R_STATE]);
+	ocppd_json_add_value(object, "reason", &row[R_REASON]);
+	ocppd_json_add_value(object, "requester", &row[R_REQUESTER]);
+	ocppd_json_add_value(object, "image", &row[R_IMAGE]);
 	add_location(object, "location", &row[R_LOCATION], false);
-	json_add_value(object, "expectedVersion", &row[R_EXPECTED]);
-	add_time(object, "retrieveDate", &row[R_RETRIEVE]);
-	json_add_value(object, "parallel", &row[R_PARALLEL]);
-	json_add_value(object, "maxFailures", &row[R_MAX_FAILURES]);
-	json_add_value(object, "total", &row[R_TOTAL]);
-	add_time(object, "created", &row[R_CREATED]);
-	add_time(object, "expires", &row[R_EXPIRES]);
-	add_time(object, "ended", &row[R_ENDED]);
+	ocppd_json_add_value(object, "expectedVersion", &row[R_EXPECTED]);
+	ocppd_json_add_time_value(object, "retrieveDate", &row[R_RETRIEVE]);
+	ocppd_json_add_value(object, "parallel", &row[R_PARALLEL]);
+	ocppd_json_add_value(object, "maxFailures", &row[R_MAX_FAILURES]);
+	ocppd_json_add_value(object, "total", &row[R_TOTAL]);
+	ocppd_json_add_time_value(object, "created", &row[R_CREATED]);
+	ocppd_json_add_time_value(object, "expires", &row[R_EXPIRES]);
+	ocppd_json_add_time_value(object, "ended", &row[R_ENDED]);
 	return object;
 }

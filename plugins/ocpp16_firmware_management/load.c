@@ -72,8 +72,8 @@ read_given(struct job *job, const struct ocppd_value *row)
 	p->attempts_max = (uint32_t)row[J_ATTEMPTS_MAX].number;
 	p->send_by_us = number_or(&row[J_SEND_BY], 0);
 	p->finish_us = row[J_FINISH].number;
-	value_copy(&row[J_EXPECTED], p->expected, sizeof(p->expected));
-	value_copy(&row[J_BEFORE], p->before, sizeof(p->before));
+	(void)ocppd_value_copy(&row[J_EXPECTED], p->expected, sizeof(p->expected));
+	(void)ocppd_value_copy(&row[J_BEFORE], p->before, sizeof(p->before));
 	job_set_limits(job);
 }
 
@@ -99,9 +99,9 @@ read_found(struct job *job, const struct ocppd_value *row)
 	p->is_booted_after = row[J_BOOTED_AFTER].number != 0;
 	p->changed_us = row[J_CHANGED].number;
 	p->ended_us = number_or(&row[J_ENDED], 0);
-	value_copy(&row[J_TOLD], p->told, sizeof(p->told));
-	value_copy(&row[J_BOOTED], p->booted, sizeof(p->booted));
-	value_copy(&row[J_REASON], p->reason, sizeof(p->reason));
+	(void)ocppd_value_copy(&row[J_TOLD], p->told, sizeof(p->told));
+	(void)ocppd_value_copy(&row[J_BOOTED], p->booted, sizeof(p->booted));
+	(void)ocppd_value_copy(&row[J_REASON], p->reason, sizeof(p->reason));
 	job->notifications = row[J_NOTIFICATIONS].number;
 	job->story = row[J_STORY].number;
 	job->transfer_id = number_or(&row[J_TRANSFER], 0);
@@ -117,10 +117,10 @@ is_lost(const struct ocppd_value *value, const char *copy)
 static int
 read_texts(struct job *job, const struct ocppd_value *row)
 {
-	job->requester = value_dup(&row[J_REQUESTER]);
-	job->location = value_dup(&row[J_LOCATION]);
-	job->image = value_dup(&row[J_IMAGE]);
-	job->file_name = value_dup(&row[J_FILE_NAME]);
+	job->requester = ocppd_value_dup(&row[J_REQUESTER]);
+	job->location = ocppd_value_dup(&row[J_LOCATION]);
+	job->image = ocppd_value_dup(&row[J_IMAGE]);
+	job->file_name = ocppd_value_dup(&row[J_FILE_NAME]);
 	return is_lost(&row[J_REQUESTER], job->requester) ||
 			       is_lost(&row[J_LOCATION], job->location) ||
 			       is_lost(&row[J_IMAGE], job->image) ||
@@ -154,7 +154,7 @@ load_row(struct firmware *ctx, const struct ocppd_value *row)
 	struct job *job;
 	int r;
 
-	value_copy(&row[J_STATION], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[J_STATION], station_id, sizeof(station_id));
 	station = ocppd_station_get(ctx->host, station_id);
 	if (station == NULL) {
 		OCPPD_WARN(ctx->host, "job.unfollowed", OCPPD_STR("station", station_id),
@@ -266,13 +266,13 @@ keep_version(struct firmware *ctx, const struct ocppd_value *row)
 	struct ocppd_station *station;
 	struct station_slot *slot;
 
-	value_copy(&row[0], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[0], station_id, sizeof(station_id));
 	station = ocppd_station_get(ctx->host, station_id);
 	if (station == NULL)
 		return 0;
 	slot = job_slot(ctx, station);
 	free(slot->version);
-	slot->version = value_dup(&row[1]);
+	slot->version = ocppd_value_dup(&row[1]);
 	return slot->version == NULL ? OCPPD_ENOMEM : 0;
 }
 

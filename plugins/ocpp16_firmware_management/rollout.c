@@ -148,7 +148,7 @@ put(struct rollout *rollout, const char *state, const char *reason)
 	const struct ocppd_value values[] = {
 		ocppd_value_int(rollout->id),
 		ocppd_value_str(state),
-		text_or_null(reason),
+		ocppd_value_text_or_null(reason),
 		rollout->is_over ? ocppd_value_int(ocppd_now_us(ctx->host)) : ocppd_value_null(),
 	};
 	struct ocppd_unit *unit = NULL;

@@ -78,7 +78,7 @@ on_counts(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	for (uint32_t i = 0; i < rows->count; i++) {
 		const struct ocppd_value *row = rows->values + (size_t)i * rows->columns;
 
-		value_copy(&row[0], state, sizeof(state));
+		(void)ocppd_value_copy(&row[0], state, sizeof(state));
 		ocppd_json_add_int(counts, state, row[1].number);
 	}
 	ocppd_json_add(work->body, "jobs", counts);
@@ -314,7 +314,7 @@ add_rollout(struct work *work)
 		ocppd_value_str(ocppd_request_user(work->base.request)),
 		ocppd_value_str(wish->image),
 		ocppd_value_str(wish->location),
-		text_or_null(wish->expected),
+		ocppd_value_text_or_null(wish->expected),
 		ocppd_value_int(wish->retrieve_us),
 		ocppd_value_int(ocppd_json_get_int(body, "parallel", PARALLEL_DEFAULT)),
 		ocppd_value_int(ocppd_json_get_int(body, "maxFailures", FAILURES_DEFAULT)),

@@ -337,12 +337,12 @@ unasked_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_add_value(object, "stationId", &row[1]);
+	ocppd_json_add_value(object, "stationId", &row[1]);
 	ocppd_json_add_str(
 		object, "kind",
 		kind_words[row[2].number == KIND_FIRMWARE ? KIND_FIRMWARE : KIND_DIAGNOSTICS]);
 	ocppd_json_add_time(object, "time", row[3].number);
-	json_add_value(object, "status", &row[4]);
+	ocppd_json_add_value(object, "status", &row[4]);
 	return object;
 }
 
@@ -376,10 +376,10 @@ version_json(const struct ocppd_value *row)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_add_value(object, "stationId", &row[0]);
-	json_add_value(object, "firmwareVersion", &row[1]);
+	ocppd_json_add_value(object, "stationId", &row[0]);
+	ocppd_json_add_value(object, "firmwareVersion", &row[1]);
 	ocppd_json_add_time(object, "since", row[2].number);
-	json_add_value(object, "previousVersion", &row[3]);
+	ocppd_json_add_value(object, "previousVersion", &row[3]);
 	return object;
 }
 

@@ -154,7 +154,7 @@ add_lines(struct job *job, struct ocppd_unit *unit, struct ocppd_value id)
 			id,
 			ocppd_value_int(line->time_us),
 			ocppd_value_str(progress_fact_word(line->kind)),
-			text_or_null(line->text),
+			ocppd_value_text_or_null(line->text),
 			line->number == 0 ? ocppd_value_null() : ocppd_value_int(line->number),
 			ocppd_value_str(progress_state_word(line->state)),
 		};
@@ -187,21 +187,21 @@ fixed_values(const struct job *job, struct ocppd_value *ret)
 	ret[J_KIND] = ocppd_value_int(p->kind);
 	ret[J_STATION] = ocppd_value_str(ocppd_station_id(job->station));
 	ret[J_ROLLOUT] = int_or_null(job->rollout_id, 0);
-	ret[J_REQUESTER] = text_or_null(job->requester);
+	ret[J_REQUESTER] = ocppd_value_text_or_null(job->requester);
 	ret[J_CREATED] = ocppd_value_int(job->created_us);
 	ret[J_RAW] = ocppd_value_int(job->is_raw);
 	ret[J_HOSTED] = ocppd_value_int(p->is_hosted);
-	ret[J_IMAGE] = text_or_null(job->image);
+	ret[J_IMAGE] = ocppd_value_text_or_null(job->image);
 	ret[J_IMAGE_ID] = int_or_null(job->image_id, 0);
-	ret[J_RETRIEVE] = time_or_null(p->retrieve_us);
-	ret[J_START] = time_or_null(job->start_us);
-	ret[J_STOP] = time_or_null(job->stop_us);
+	ret[J_RETRIEVE] = ocppd_value_int_or_null(p->retrieve_us);
+	ret[J_START] = ocppd_value_int_or_null(job->start_us);
+	ret[J_STOP] = ocppd_value_int_or_null(job->stop_us);
 	ret[J_RETRIES] = int_or_null(job->retries, NONE);
 	ret[J_RETRY_INTERVAL] = int_or_null(job->retry_interval, NONE);
-	ret[J_EXPECTED] = text_or_null(p->expected);
-	ret[J_BEFORE] = text_or_null(p->before);
+	ret[J_EXPECTED] = ocppd_value_text_or_null(p->expected);
+	ret[J_BEFORE] = ocppd_value_text_or_null(p->before);
 	ret[J_ATTEMPTS_MAX] = ocppd_value_int(p->attempts_max);
-	ret[J_SEND_BY] = time_or_null(p->send_by_us);
+	ret[J_SEND_BY] = ocppd_value_int_or_null(p->send_by_us);
 	ret[J_FINISH] = ocppd_value_int(p->finish_us);
 }
 
@@ -212,31 +212,31 @@ found_values(const struct job *job, struct ocppd_value *ret)
 
 	ret[J_STATE] = ocppd_value_str(progress_state_word(p->state));
 	ret[J_FAILURE] = ocppd_value_str(progress_failure_word(p->failure));
-	ret[J_REASON] = text_or_null(p->reason);
-	ret[J_LOCATION] = text_or_null(job->location);
+	ret[J_REASON] = ocppd_value_text_or_null(p->reason);
+	ret[J_LOCATION] = ocppd_value_text_or_null(job->location);
 	ret[J_TRANSFER] = int_or_null(job->transfer_id, 0);
-	ret[J_FILE_NAME] = text_or_null(job->file_name);
+	ret[J_FILE_NAME] = ocppd_value_text_or_null(job->file_name);
 	ret[J_FILE_ID] = int_or_null(job->file_id, 0);
 	ret[J_ATTEMPTS] = ocppd_value_int(p->attempts);
 	ret[J_TOLD_RANK] = ocppd_value_int(p->told_rank);
 	ret[J_SIGNS] = ocppd_value_int(p->signs);
 	ret[J_UNSURE] = ocppd_value_int(p->is_unsure);
-	ret[J_TRY] = time_or_null(p->try_us);
-	ret[J_SENT] = time_or_null(p->sent_us);
-	ret[J_CONFIRMED] = time_or_null(p->confirmed_us);
-	ret[J_END_BY] = time_or_null(p->end_by_us);
-	ret[J_VERIFY_BY] = time_or_null(p->verify_by_us);
-	ret[J_TOLD] = text_or_null(p->told);
-	ret[J_TOLD_AT] = time_or_null(p->told_us);
+	ret[J_TRY] = ocppd_value_int_or_null(p->try_us);
+	ret[J_SENT] = ocppd_value_int_or_null(p->sent_us);
+	ret[J_CONFIRMED] = ocppd_value_int_or_null(p->confirmed_us);
+	ret[J_END_BY] = ocppd_value_int_or_null(p->end_by_us);
+	ret[J_VERIFY_BY] = ocppd_value_int_or_null(p->verify_by_us);
+	ret[J_TOLD] = ocppd_value_text_or_null(p->told);
+	ret[J_TOLD_AT] = ocppd_value_int_or_null(p->told_us);
 	ret[J_NOTIFICATIONS] = ocppd_value_int(job->notifications);
-	ret[J_FILE_BEGUN] = time_or_null(p->file_begun_us);
-	ret[J_FILE_DONE] = time_or_null(p->file_done_us);
+	ret[J_FILE_BEGUN] = ocppd_value_int_or_null(p->file_begun_us);
+	ret[J_FILE_DONE] = ocppd_value_int_or_null(p->file_done_us);
 	ret[J_FILE_BYTES] = int_or_null(p->file_bytes, 0);
-	ret[J_BOOTED] = text_or_null(p->booted);
-	ret[J_BOOTED_AT] = time_or_null(p->booted_us);
+	ret[J_BOOTED] = ocppd_value_text_or_null(p->booted);
+	ret[J_BOOTED_AT] = ocppd_value_int_or_null(p->booted_us);
 	ret[J_BOOTED_AFTER] = ocppd_value_int(p->is_booted_after);
 	ret[J_CHANGED] = ocppd_value_int(p->changed_us);
-	ret[J_ENDED] = time_or_null(p->ended_us);
+	ret[J_ENDED] = ocppd_value_int_or_null(p->ended_us);
 	ret[J_STORY] = ocppd_value_int(job->story);
 }
 

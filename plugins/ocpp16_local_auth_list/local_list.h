@@ -7,6 +7,7 @@
 
 #include <ocppd/json.h>
 #include <ocppd/plugin.h>
+#include <ocppd/rows.h>
 #include <ocppd/service/authorization.h>
 #include <ocppd/service/station_data.h>
 #include <ocppd/service/stations.h>

@@ -11,18 +11,6 @@
 
 #define ENTRIES_MAX 100000
 
-static void
-copy_text(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 /* Columns: station_id, version, used, reported, digest, entries, is_full_next, acknowledged_us,
  * attempted_us, outcome, max_entries, text. */
 void
@@ -40,7 +28,7 @@ store_read_record(const struct ocppd_value *row, struct record *ret_record)
 	ret_record->attempted_us = row[8].number;
 	ret_record->outcome = row[9].number;
 	ret_record->max_entries = row[10].number;
-	copy_text(&row[11], ret_record->text, sizeof(ret_record->text));
+	(void)ocppd_value_copy(&row[11], ret_record->text, sizeof(ret_record->text));
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------
@@ -75,8 +63,8 @@ read_entry(struct entry_list *list, const struct ocppd_value *row)
 {
 	struct entry entry = { .status = (uint8_t)row[1].number };
 
-	copy_text(&row[0], entry.tag, sizeof(entry.tag));
-	copy_text(&row[3], entry.parent, sizeof(entry.parent));
+	(void)ocppd_value_copy(&row[0], entry.tag, sizeof(entry.tag));
+	(void)ocppd_value_copy(&row[3], entry.parent, sizeof(entry.parent));
 	entry.has_expiry = row[2].type == OCPPD_VALUE_INT;
 	entry.expiry_us = entry.has_expiry ? row[2].number : 0;
 	return list_add(list, &entry);

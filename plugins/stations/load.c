@@ -53,7 +53,7 @@ load_boot(struct stations *ctx, const char *station_id, const struct ocppd_value
 	     values[2]->type == OCPPD_VALUE_NULL))
 		return 0;
 	for (size_t i = 0; i < 3; i++)
-		copy_value(values[i], texts[i], sizeof(texts[i]));
+		(void)ocppd_value_copy(values[i], texts[i], sizeof(texts[i]));
 	r = boot_words_keep(slot, &(struct boot_words){ texts[0], texts[1], texts[2] });
 	return r < 0 ? r : 0;
 }
@@ -117,7 +117,7 @@ load_state(struct stations *ctx, const struct ocppd_value *row)
 	struct ocppd_station *station;
 	struct station_slot *slot;
 
-	copy_value(&row[0], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[0], station_id, sizeof(station_id));
 	station = ocppd_station_find(ctx->host, station_id);
 	if (station == NULL)
 		return 0;
@@ -148,9 +148,9 @@ load_connector(struct stations *ctx, const struct ocppd_value *row)
 	struct ocppd_station *station;
 	struct connector *connector;
 
-	copy_value(&row[0], station_id, sizeof(station_id));
-	copy_value(&row[3], status, sizeof(status));
-	copy_value(&row[4], error_code, sizeof(error_code));
+	(void)ocppd_value_copy(&row[0], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[3], status, sizeof(status));
+	(void)ocppd_value_copy(&row[4], error_code, sizeof(error_code));
 	station = ocppd_station_find(ctx->host, station_id);
 	if (station == NULL)
 		return 0;
@@ -176,7 +176,7 @@ load_wish(struct stations *ctx, const struct ocppd_value *row)
 	char station_id[ID_SIZE];
 	struct ocppd_station *station;
 
-	copy_value(&row[0], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[0], station_id, sizeof(station_id));
 	station = ocppd_station_find(ctx->host, station_id);
 	return station == NULL ? 0 : wish_put(stations_slot(ctx, station), &wish);
 }

@@ -672,8 +672,8 @@ on_key_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	(void)host;
 	(void)err;
 	if (is_there) {
-		copy_value(&rows->values[0], name, sizeof(name));
-		copy_value(&rows->values[1], value, sizeof(value));
+		(void)ocppd_value_copy(&rows->values[0], name, sizeof(name));
+		(void)ocppd_value_copy(&rows->values[1], value, sizeof(value));
 		key.name = name;
 		key.value = rows->values[1].type == OCPPD_VALUE_NULL ? NULL : value;
 		key.is_readonly = rows->values[2].number != 0;

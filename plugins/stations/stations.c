@@ -34,18 +34,6 @@ stations_slot(struct stations *ctx, struct ocppd_station *station)
 	return ocppd_station_slot(ctx->host, station, ctx->slot);
 }
 
-void
-copy_value(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 int
 stations_commit(struct stations *ctx, struct ocppd_unit *unit, int result, ocppd_unit_fn *fn,
 		void *arg)

@@ -228,7 +228,6 @@ extern const char *const registration_words[]; /* by OCPPD_REG_* - 1 */
 /* stations.c */
 void stations_done(struct stations *ctx); /* one callback less to wait for */
 struct station_slot *stations_slot(struct stations *ctx, struct ocppd_station *station);
-void copy_value(const struct ocppd_value *value, char *ret_text, size_t size);
 /* A unit of `count` statements in `add`; 0 and it is under way, or negative. */
 int stations_commit(struct stations *ctx, struct ocppd_unit *unit, int result, ocppd_unit_fn *fn,
 		    void *arg);

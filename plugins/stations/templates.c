@@ -303,8 +303,8 @@ take_key(struct json_object *texts, struct json_object *names, const struct ocpp
 	if (row[1].type != OCPPD_VALUE_TEXT || row[2].number != 0 || row[3].number != 0 ||
 	    row[0].len >= sizeof(name) || row[1].len >= sizeof(value))
 		return 0;
-	copy_value(&row[0], name, sizeof(name));
-	copy_value(&row[1], value, sizeof(value));
+	(void)ocppd_value_copy(&row[0], name, sizeof(name));
+	(void)ocppd_value_copy(&row[1], value, sizeof(value));
 	if (key_is_secret(name) || !is_asked_for(names, name))
 		return 0;
 	return ocppd_json_add_str(texts, name, value);

@@ -185,7 +185,7 @@ object_of(const struct walk *walk, const struct ocppd_value *row, uint32_t *at)
 {
 	char station_id[ID_SIZE];
 
-	copy_value(&row[0], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[0], station_id, sizeof(station_id));
 	while (*at < walk->count && strcmp(walk->records[*at]->station_id, station_id) < 0)
 		(*at)++;
 	if (*at == walk->count || strcmp(walk->records[*at]->station_id, station_id) != 0)
@@ -326,7 +326,7 @@ merge(struct walk *walk, const struct ocppd_rows *rows)
 			const struct ocppd_value *values =
 				rows->values + (size_t)row * rows->columns;
 
-			copy_value(&values[0], station_id, sizeof(station_id));
+			(void)ocppd_value_copy(&values[0], station_id, sizeof(station_id));
 			order = fixed < ctx->fixed_count
 					? strcmp(station_id, ctx->fixed[fixed]->station_id)
 					: -1;

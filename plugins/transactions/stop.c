@@ -454,18 +454,6 @@ target_of_active(const struct active *active, struct target *ret)
 	ret->parent = active->parent;
 }
 
-static void
-row_text(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 /* The looked-up record is this station's and still open, or closed by an operator. */
 static int
 close_row(struct stop_op *op, const struct ocppd_value *row)
@@ -477,8 +465,8 @@ close_row(struct stop_op *op, const struct ocppd_value *row)
 				 .flags = (uint32_t)row[TX_FLAGS].number,
 				 .evse = (int32_t)row[TX_EVSE].number };
 
-	row_text(&row[TX_PRESENTED], token, sizeof(token));
-	row_text(&row[TX_PARENT], parent, sizeof(parent));
+	(void)ocppd_value_copy(&row[TX_PRESENTED], token, sizeof(token));
+	(void)ocppd_value_copy(&row[TX_PARENT], parent, sizeof(parent));
 	target.token = token;
 	target.parent = parent[0] == '\0' ? NULL : parent;
 	target.meter.start_wh = row[TX_METER_START].number;

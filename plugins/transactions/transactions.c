@@ -184,18 +184,6 @@ started(struct transactions *ctx, int result, const struct ocppd_error *err)
 	ocppd_started(ctx->host, result < 0 ? err : NULL);
 }
 
-static void
-copy_text(const struct ocppd_value *value, char *ret_text, size_t size)
-{
-	size_t len = value->type == OCPPD_VALUE_TEXT ? value->len : 0;
-
-	if (len >= size)
-		len = size - 1;
-	if (len > 0)
-		memcpy(ret_text, value->data, len);
-	ret_text[len] = '\0';
-}
-
 static int
 load_row(struct transactions *ctx, const struct ocppd_value *row)
 {
@@ -210,15 +198,15 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 				  .meter_start_wh = row[TX_METER_START].number };
 	struct active *active;
 
-	copy_text(&row[TX_STATION], station_id, sizeof(station_id));
-	copy_text(&row[TX_PRESENTED], token, sizeof(token));
-	copy_text(&row[TX_PARENT], parent, sizeof(parent));
+	(void)ocppd_value_copy(&row[TX_STATION], station_id, sizeof(station_id));
+	(void)ocppd_value_copy(&row[TX_PRESENTED], token, sizeof(token));
+	(void)ocppd_value_copy(&row[TX_PARENT], parent, sizeof(parent));
 	key.parent = parent[0] == '\0' ? NULL : parent;
-	copy_text(&row[TX_ACCOUNT], account, sizeof(account));
+	(void)ocppd_value_copy(&row[TX_ACCOUNT], account, sizeof(account));
 	key.account = account[0] == '\0' ? NULL : account;
-	copy_text(&row[TX_ID_TEXT], id_text, sizeof(id_text));
+	(void)ocppd_value_copy(&row[TX_ID_TEXT], id_text, sizeof(id_text));
 	key.id_text = id_text[0] == '\0' ? NULL : id_text;
-	copy_text(&row[TX_TOKEN_TYPE], token_type, sizeof(token_type));
+	(void)ocppd_value_copy(&row[TX_TOKEN_TYPE], token_type, sizeof(token_type));
 	key.token_type = token_type[0] == '\0' ? NULL : token_type;
 	key.place.evse = (int32_t)row[TX_EVSE].number;
 	key.place.connector = (int32_t)row[TX_CONNECTOR].number;

@@ -124,28 +124,6 @@ job_members_stand_where_their_columns_do(void **state)
 	json_object_put(job);
 }
 
-static void
-values_are_copied_within_their_room(void **state)
-{
-	const struct ocppd_value text = ocppd_value_text("abcdef", 5);
-	const struct ocppd_value null = ocppd_value_null();
-	char copy[4];
-	char *whole = value_dup(&text);
-
-	(void)state;
-	value_copy(&text, copy, sizeof(copy));
-	assert_string_equal(copy, "abc");
-	value_copy(&null, copy, sizeof(copy));
-	assert_string_equal(copy, "");
-	assert_string_equal(whole, "abcde");
-	assert_null(value_dup(&null));
-	assert_int_equal(text_or_null("").type, OCPPD_VALUE_NULL);
-	assert_int_equal(text_or_null(NULL).type, OCPPD_VALUE_NULL);
-	assert_int_equal(text_or_null("x").type, OCPPD_VALUE_TEXT);
-	assert_int_equal(time_or_null(0).type, OCPPD_VALUE_NULL);
-	free(whole);
-}
-
 int
 main(void)
 {
@@ -154,7 +132,6 @@ main(void)
 		cmocka_unit_test(location_tokens_are_masked),
 		cmocka_unit_test(location_is_cut_to_what_there_is_room_for),
 		cmocka_unit_test(job_members_stand_where_their_columns_do),
-		cmocka_unit_test(values_are_copied_within_their_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
