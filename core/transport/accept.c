@@ -3,9 +3,9 @@
 
 /*
  * Accepting, on the core thread: binding, limits, pacing, descriptors. What it accepts goes to the
- * I/O thread with the fewest connections; what no thread has room for waits here, in order, since
- * the kernel drops, and at times resets, what its backlog does not hold. What has no descriptor, or
- * no token of accept_rate, waits there all the same.
+ * I/O thread with the fewest connections; what no thread has room for waits here for its turn
+ * (turns.c), since the kernel drops, and at times resets, what its backlog does not hold. What has
+ * no descriptor, or no token of accept_rate, waits there all the same.
  */
 #include <ocppd/log.h>
 
@@ -36,6 +36,8 @@
 #define ACCEPT_PACE_MS 20   /* with accept_rate */
 #define ACCEPT_BURST 512    /* then the loop looks at everything else */
 #define PARKED_MAX 65536
+#define ASK_EVERY_US 50000 /* for a place, while some wait */
+#define ASK_PAUSE_US 5000  /* between two times, at least */
 #define KEEP_IDLE_S 60
 #define KEEP_INTERVAL_S 15
 #define KEEP_COUNT 4
@@ -230,7 +232,8 @@ is_trusted(const struct listener *listener, const struct sockaddr *addr)
 }
 
 static void
-take(struct listener *listener, struct io *io, int fd, const struct sockaddr *addr)
+take(struct listener *listener, struct io *io, int fd, const struct sockaddr *addr,
+     struct origin *origin)
 {
 	struct transport *transport = listener->transport;
 	struct session *session = session_new(io, (uint32_t)(listener - transport->listeners), fd);
@@ -241,6 +244,9 @@ take(struct listener *listener, struct io *io, int fd, const struct sockaddr *ad
 		return;
 
 	transport->accepted++;
+	session->origin = origin;
+	if (origin)
+		atomic_fetch_add(&origin->handshakes, 1);
 	format_peer(addr, address, session->conn.remote);
 	int64_t max = limit_get(&transport->limits.max_connections);
 	int64_t max_of_address = limit_get(&transport->limits.max_per_address);
@@ -256,57 +262,81 @@ take(struct listener *listener, struct io *io, int fd, const struct sockaddr *ad
 	session_want(session, WANT_ADOPT);
 }
 
-/* Behind those that wait for a thread's room. */
+/* Behind those of its origin that wait for a thread's room. */
 static bool
-park(struct listener *listener, int fd, const struct sockaddr *addr, int len)
+park(struct listener *listener, struct origin *origin, int fd, const struct sockaddr *addr, int len)
 {
-	struct transport *transport = listener->transport;
 	struct parked *parked = calloc(1, sizeof(*parked));
 
 	if (!parked)
 		return false;
 	parked->listener = listener;
+	parked->origin = origin;
 	parked->fd = fd;
 	memcpy(&parked->peer, addr,
 	       (size_t)len < sizeof(parked->peer) ? (size_t)len : sizeof(parked->peer));
-	STAILQ_INSERT_TAIL(&transport->parked, parked, next);
-	transport->parked_count++;
+	turns_park(&listener->transport->turns, parked);
 	return true;
 }
 
-static void
-drop_parked(struct transport *transport)
-{
-	struct parked *parked;
-
-	while ((parked = STAILQ_FIRST(&transport->parked))) {
-		STAILQ_REMOVE_HEAD(&transport->parked, next);
-		(void)close(parked->fd);
-		free(parked);
-	}
-	transport->parked_count = 0;
-}
-
-/* Those that waited longest, as far as there is room. */
+/* Those whose turn it is, as far as there is room. */
 static void
 unpark(struct transport *transport)
 {
 	struct parked *parked;
 	struct io *io;
 
-	while ((parked = STAILQ_FIRST(&transport->parked)) && (io = find_room(transport))) {
-		STAILQ_REMOVE_HEAD(&transport->parked, next);
-		transport->parked_count--;
-		take(parked->listener, io, parked->fd, &parked->peer.any);
+	while (transport->turns.parked > 0 && (io = find_room(transport)) &&
+	       (parked = turns_take(&transport->turns))) {
+		take(parked->listener, io, parked->fd, &parked->peer.any, parked->origin);
 		free(parked);
 	}
+}
+
+/* All places are taken, and some wait: whoever has the most handshakes, and does nothing with them,
+ * gives some up. Whose share is fair has more time for that. */
+static void
+ask_for_room(struct transport *transport)
+{
+	struct timeval delay = { .tv_usec = ASK_EVERY_US };
+	int64_t now_us = clock_mono_us(&transport->core->clock);
+	struct origin *richest;
+
+	if (transport->turns.parked == 0 || !transport->is_accepting)
+		return;
+	if (!event_pending(transport->turns_timer, EV_TIMEOUT, NULL))
+		(void)event_add(transport->turns_timer, &delay);
+	if (now_us - transport->asked_mono_us < ASK_PAUSE_US)
+		return;
+	transport->asked_mono_us = now_us;
+	richest = turns_richest(&transport->turns);
+	if (!richest)
+		return;
+
+	uint32_t fair = turns_fewest(&transport->turns) + 1;
+	bool is_crowded = atomic_load(&richest->handshakes) > fair;
+	for (uint32_t i = 0; i < transport->io_count; i++) {
+		struct io *io = &transport->ios[i];
+
+		atomic_store(&io->is_crowded, is_crowded);
+		atomic_store(&io->give_way, richest);
+		io_wake(io);
+	}
+}
+
+static void
+on_turns_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	accept_resume(arg);
 }
 
 static bool
 has_place(const struct transport *transport)
 {
-	return transport->parked_count < PARKED_MAX &&
-	       (int64_t)atomic_load(&transport->connections) + transport->parked_count <
+	return transport->turns.parked < PARKED_MAX &&
+	       (int64_t)atomic_load(&transport->connections) + transport->turns.parked <
 		       transport->max_descriptors;
 }
 
@@ -316,8 +346,9 @@ accept_resume(struct transport *transport)
 	if (!transport->is_accepting || !atomic_load(&transport->is_accept_paused))
 		return;
 	unpark(transport);
+	ask_for_room(transport);
 	if (!transport->is_accept_off) {
-		atomic_store(&transport->is_accept_paused, transport->parked_count > 0);
+		atomic_store(&transport->is_accept_paused, transport->turns.parked > 0);
 		return;
 	}
 	if (event_pending(transport->accept_timer, EV_TIMEOUT, NULL))
@@ -326,12 +357,12 @@ accept_resume(struct transport *transport)
 		set_timer(transport, ACCEPT_PACE_MS);
 		return;
 	}
-	if (!has_place(transport) && transport->parked_count > 0)
+	if (!has_place(transport) && transport->turns.parked > 0)
 		return; /* a handshake's end wakes us */
 
 	transport->is_accept_off = false;
 	transport->burst = 0;
-	atomic_store(&transport->is_accept_paused, transport->parked_count > 0);
+	atomic_store(&transport->is_accept_paused, transport->turns.parked > 0);
 	set_enabled(transport, true);
 }
 
@@ -349,21 +380,22 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 {
 	struct listener *listener = arg;
 	struct transport *transport = listener->transport;
-	struct io *io = transport->parked_count == 0 ? find_room(transport) : NULL;
+	struct io *io = transport->turns.parked == 0 ? find_room(transport) : NULL;
+	struct origin *origin = turns_origin(&transport->turns, addr);
 
 	(void)socket;
 	transport->tokens -= 1000;
 	if (io)
-		take(listener, io, fd, addr);
-	else if (!park(listener, fd, addr, len))
+		take(listener, io, fd, addr, origin);
+	else if (!origin || !park(listener, origin, fd, addr, len))
 		take(listener, &transport->ios[transport->next_io++ % transport->io_count], fd,
-		     addr);
+		     addr, origin);
 
 	if (++transport->burst >= ACCEPT_BURST || !has_token(transport) || !has_place(transport)) {
 		pause_accepting(transport);
 		if (transport->burst >= ACCEPT_BURST)
 			set_timer(transport, 0);
-	} else if (transport->parked_count > 0) {
+	} else if (transport->turns.parked > 0) {
 		atomic_store(&transport->is_accept_paused, true);
 	}
 	/* A handshake may have ended before it could know that we wait for it. */
@@ -576,7 +608,8 @@ accept_listen(struct transport *transport, const struct transport_conf *conf,
 	transport->listeners = calloc(count, sizeof(*transport->listeners));
 	transport->accept_timer =
 		evtimer_new(loop_base(transport->core), on_accept_timer, transport);
-	if (!transport->listeners || !transport->accept_timer)
+	transport->turns_timer = evtimer_new(loop_base(transport->core), on_turns_timer, transport);
+	if (!transport->listeners || !transport->accept_timer || !transport->turns_timer)
 		return OCPPD_ENOMEM;
 
 	for (uint32_t i = 0; i < count; i++) {
@@ -589,7 +622,6 @@ accept_listen(struct transport *transport, const struct transport_conf *conf,
 	}
 
 	open_spare(transport);
-	STAILQ_INIT(&transport->parked);
 	transport->tokens_mono_us = clock_mono_us(&transport->core->clock);
 	transport->is_accepting = true;
 	set_enabled(transport, true);
@@ -608,7 +640,9 @@ accept_stop(struct transport *transport)
 			evconnlistener_free(transport->listeners[i].socket);
 		transport->listeners[i].socket = NULL;
 	}
-	drop_parked(transport);
+	turns_drop(&transport->turns);
+	if (transport->turns_timer)
+		(void)event_del(transport->turns_timer);
 	if (transport->spare_fd >= 0)
 		(void)close(transport->spare_fd);
 	transport->spare_fd = -1;
@@ -637,6 +671,9 @@ accept_fini(struct transport *transport)
 	if (transport->accept_timer)
 		event_free(transport->accept_timer);
 	transport->accept_timer = NULL;
+	if (transport->turns_timer)
+		event_free(transport->turns_timer);
+	transport->turns_timer = NULL;
 }
 
 void

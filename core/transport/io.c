@@ -146,6 +146,8 @@ on_drain_timer(uv_timer_t *timer)
 	struct io *io = timer->data;
 	struct session *session;
 
+	while ((session = LIST_FIRST(&io->shaking)))
+		session_drain(session);
 	for (uint32_t i = 0; i < DRAIN_BATCH && (session = LIST_FIRST(&io->sessions)); i++)
 		session_drain(session);
 	io_poke(io);
@@ -226,6 +228,9 @@ io_serve(struct io *io)
 		session = next;
 	}
 
+	struct origin *origin = atomic_exchange(&io->give_way, NULL);
+	if (origin)
+		session_give_way(io, origin, atomic_load(&io->is_crowded));
 	if (atomic_load(&io->is_draining) && !uv_is_active((uv_handle_t *)&io->drain_timer))
 		(void)uv_timer_start(&io->drain_timer, on_drain_timer, 0, DRAIN_INTERVAL_MS);
 	if (atomic_load(&io->is_stopping))
@@ -325,6 +330,7 @@ io_init(struct io *io, struct transport *transport, uint32_t index, struct ocppd
 	(void)pthread_mutex_init(&io->wake_lock, NULL);
 	init_chains(io);
 	LIST_INIT(&io->sessions);
+	LIST_INIT(&io->shaking);
 	LIST_INIT(&io->closing);
 	wheel_init(io);
 	if (index == 0)

@@ -21,6 +21,7 @@
 #include "transport/peers.h"
 #include "transport/traffic.h"
 #include "transport/transport.h"
+#include "transport/turns.h"
 
 /* lws.h defines `struct lws`, uv.h its own; both only where they are used. */
 #include <libwebsockets.h>
@@ -108,6 +109,10 @@ struct io {
 	struct chain refusals;  /* struct refusal */
 	_Atomic uint32_t connections;
 	_Atomic uint32_t handshakes;
+	/* A handshake of this origin shall give way; NULL: none. Compared only, never looked into.
+	 */
+	_Atomic(struct origin *) give_way;
+	_Atomic bool is_crowded;    /* the origin has more than its share */
 	_Atomic uint32_t undrained; /* pushed to `inbound`, not yet given to the OCPP floor */
 	_Atomic bool is_stopping;
 	pthread_mutex_t wake_lock; /* is_context_gone, and wakes against it */
@@ -143,7 +148,8 @@ struct io {
 	uint32_t timed_count;
 	uint64_t tick_ms; /* uv's time of that tick */
 	struct session_list wheel[WHEEL_SLOTS];
-	struct session_list sessions; /* adopted, not closing */
+	struct session_list sessions; /* open */
+	struct session_list shaking;  /* adopted, in their handshake: the newest first */
 	struct session_list closing;
 	struct link *inbound_first; /* gathered in this turn of the loop */
 	struct link *inbound_last;
@@ -168,18 +174,6 @@ struct listener {
 	uint32_t proxy_count;
 	uint32_t proxy_header; /* PROXY_HEADER_* */
 	struct network *proxies;
-};
-
-/* A socket that waits for a thread with room for a handshake. */
-struct parked {
-	STAILQ_ENTRY(parked) next;
-	struct listener *listener;
-	int fd;
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} peer;
 };
 
 struct transport {
@@ -212,9 +206,10 @@ struct transport {
 	struct event *flush_event;
 	struct event *accept_timer;
 	int spare_fd;
-	STAILQ_HEAD(, parked) parked; /* accepted, without a thread yet: oldest first */
-	uint32_t parked_count;
-	uint32_t burst; /* accepted since others of the loop had their turn */
+	struct turns turns; /* those that are accepted, without a thread yet */
+	struct event *turns_timer;
+	int64_t asked_mono_us; /* when the threads were asked for a place last */
+	uint32_t burst;        /* accepted since others of the loop had their turn */
 	bool is_in_turn;
 	bool is_accepting;
 	bool is_accept_off; /* the listeners are not looked at */

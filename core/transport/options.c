@@ -92,7 +92,11 @@ static const struct ocppd_option rows[] = {
 	{ "max_handshakes", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(max_handshakes), .min = 1,
 	  .max = 10000, .def = "256",
 	  .doc = "Connections of one thread that may be in their opening handshake; others wait "
-		 "for their turn." },
+		 "for their turn, which addresses (of IPv6, networks of 64 bits) have one after the "
+		 "other. Where all places are taken, the oldest handshake of the address that has "
+		 "the most of them gives way when it has said nothing for a second, where no "
+		 "address has more than others for three, or has taken half of "
+		 "handshake_timeout." },
 	{ "accept_rate", OCPPD_CONF_INT, OCPPD_RELOADABLE, AT(accept_rate), .min = 0,
 	  .max = 1000000, .def = "0",
 	  .doc = "Connections accepted a second; others wait in the backlog. 0: as fast as "

@@ -25,10 +25,15 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define CLOSE_REASON_MAX 123
+/* How long a handshake may say nothing where others wait and its origin has the most: more than its
+ * share, or no more than others. */
+#define SILENT_CROWD_MS 1000
+#define SILENT_FAIR_MS 3000
 
 static const char *const class_names[] = {
 	[CLOSE_NONE] = "tcp",          [CLOSE_PEER] = "peer-close", [CLOSE_IDLE] = "idle",
@@ -81,6 +86,9 @@ end_handshake(struct session *session)
 	if (!session->is_handshaking)
 		return;
 	session->is_handshaking = false;
+	if (session->origin)
+		atomic_fetch_sub(&session->origin->handshakes, 1);
+	session->origin = NULL;
 	left = (int64_t)atomic_fetch_sub(&io->handshakes, 1) - 1;
 	/* Once for half of the room: the core fills it up. */
 	if (left == limit_get(&io->transport->limits.max_handshakes) / 2 &&
@@ -333,13 +341,17 @@ log_dropped(struct session *session)
 
 	if (session->is_refused || atomic_load(&io->is_stopping))
 		return;
-	traffic_refused(&io->traffic, session->class == CLOSE_IDLE ? "timeout"
-				      : is_tls                     ? "tls"
-								   : "closed");
+	traffic_refused(&io->traffic, session->is_outdone            ? "crowded"
+				      : session->class == CLOSE_IDLE ? "timeout"
+				      : is_tls                       ? "tls"
+								     : "closed");
 	uint32_t count = drops_add(&io->drops, session->conn.remote, clock_mono_us(&core->clock));
 	if (!quota_pass(&io->dropped, clock_mono_us(&core->clock), &omitted))
 		return;
-	if (session->class == CLOSE_IDLE)
+	if (session->is_outdone)
+		why = "it was silent, and gave way to others: its address had the most unfinished "
+		      "handshakes";
+	else if (session->class == CLOSE_IDLE)
 		why = "no WebSocket request within handshake_timeout";
 	else if (is_tls)
 		why = tls_failure(session);
@@ -518,6 +530,57 @@ session_expire(struct session *session)
 	}
 }
 
+/* ---- Giving way -------------------------------------------------------------------------- */
+
+/* How long the ball has been with the peer; 0: it is with us. */
+static int64_t
+silent_ms(const struct session *session, int64_t age_ms)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	int fd = session->wsi ? lws_get_socket_fd(session->wsi) : -1;
+	int unread = 0;
+
+	if (fd < 0 || ioctl(fd, FIONREAD, &unread) < 0 || unread > 0 ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return 0;
+	/* While it waited for its turn it could do nothing. */
+	return info.tcpi_last_data_recv < age_ms ? info.tcpi_last_data_recv : age_ms;
+}
+
+static bool
+is_stalled(const struct session *session, bool is_crowded)
+{
+	struct io *io = session->io;
+	int64_t most_ms = limit_get(&io->transport->limits.handshake_timeout_ms) / 2;
+	int64_t age_ms = ticks_ms(io, session->ping_tick); /* since its adoption */
+	int64_t ms;
+
+	if (session->state != SESSION_HANDSHAKE || session->class != CLOSE_NONE)
+		return false;
+	ms = silent_ms(session, age_ms);
+	return ms >= (is_crowded ? SILENT_CROWD_MS : SILENT_FAIR_MS) ||
+	       (ms > 0 && age_ms >= most_ms);
+}
+
+void
+session_give_way(struct io *io, const struct origin *origin, bool is_crowded)
+{
+	struct session *oldest = NULL;
+	struct session *session;
+
+	LIST_FOREACH (session, &io->shaking, all) {
+		if (session->origin == origin && is_stalled(session, is_crowded))
+			oldest = session;
+	}
+	if (!oldest)
+		return;
+	oldest->is_outdone = true;
+	session_note(oldest, CLOSE_IDLE, CLOSE_CODE_ABNORMAL);
+	session_kill(oldest);
+	io_poke(io);
+}
+
 void
 session_drain(struct session *session)
 {
@@ -555,7 +618,7 @@ adopt(struct session *session)
 	session->state = SESSION_HANDSHAKE;
 	session->receive_tick = io->tick;
 	session->ping_tick = io->tick;
-	LIST_INSERT_HEAD(&io->sessions, session, all);
+	LIST_INSERT_HEAD(&io->shaking, session, all);
 	session->is_listed = true;
 	wheel_set(session, wheel_after(io, limit_get(&io->transport->limits.handshake_timeout_ms)));
 
@@ -647,6 +710,8 @@ on_established(struct session *session)
 	session->ping_tick = io->tick;
 	session->state = SESSION_OPEN;
 	session->is_opened = true;
+	LIST_REMOVE(session, all);
+	LIST_INSERT_HEAD(&io->sessions, session, all);
 	atomic_store(&session->next_quirks, quirks_ref(session->conn.quirks));
 	take_quirks(session);
 	plan_next(session);

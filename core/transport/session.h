@@ -80,6 +80,7 @@ struct session {
 	struct io *io;
 	struct lws *wsi;
 	struct peer *peer;
+	struct origin *origin; /* its handshake is counted there; or NULL */
 	struct quirks *quirks;
 	LIST_ENTRY(session) all;
 	LIST_ENTRY(session) timer;
@@ -102,22 +103,23 @@ struct session {
 	uint8_t listener; /* index */
 	bool is_over_limit : 1;
 	bool is_proxied : 1; /* its peer is a trusted proxy (A15) */
-	bool is_adopting;
-	bool is_listed;
-	bool is_timed;
-	bool is_handshaking; /* counted as such */
-	bool is_opened;      /* the core knows of it */
-	bool is_refused;     /* the gate said why */
-	bool is_close_sent;
-	bool is_core_paused;
-	bool is_rx_off;
+	bool is_outdone : 1; /* its handshake gave way to another's */
+	bool is_adopting : 1;
+	bool is_listed : 1;
+	bool is_timed : 1;
+	bool is_handshaking : 1; /* counted as such */
+	bool is_opened : 1;      /* the core knows of it */
+	bool is_refused : 1;     /* the gate said why */
+	bool is_close_sent : 1;
+	bool is_core_paused : 1;
+	bool is_rx_off : 1;
 	bool takes_binary : 1;
 	bool takes_pings : 1;
 	bool is_pong_due : 1;
 	uint8_t met : 2; /* INBOUND_*: to be told with the next message */
 	/* TLS. */
-	bool is_secure; /* its handshake is done */
-	bool is_alert_ours;
+	bool is_secure : 1; /* its handshake is done */
+	bool is_alert_ours : 1;
 	uint8_t tls_alert; /* the first; 0: none */
 };
 
@@ -143,6 +145,8 @@ void session_command(struct session *session); /* does `todo` */
 void session_send(struct session *session, struct outbound *message);
 void session_expire(struct session *session); /* its timer */
 void session_drain(struct session *session);
+/* The oldest handshake of the origin that waits for its peer, and not for us, is cut. */
+void session_give_way(struct io *io, const struct origin *origin, bool is_crowded);
 /* The wsi, if any, is gone for good, or never was: tells the core, or frees it. */
 void session_end(struct session *session);
 /* Between session.c and stream.c. The first cause stays. */

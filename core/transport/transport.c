@@ -207,6 +207,7 @@ transport_init(struct ocppd_core *core, const struct transport_conf *conf, struc
 	transport->served = ocpp_protocols(core);
 	transport->conf = conf;
 	limits_set(&transport->limits, conf);
+	turns_init(&transport->turns);
 	r = peers_init(&transport->peers);
 	if (r < 0) {
 		free(transport);
@@ -305,6 +306,7 @@ transport_fini(struct ocppd_core *core)
 	renewal_fini(transport);
 	accept_fini(transport);
 	deliver_fini(transport);
+	turns_fini(&transport->turns);
 	peers_fini(&transport->peers);
 	free(transport);
 	core->transport = NULL;

@@ -429,6 +429,104 @@ def test_unfinished_handshakes_end_and_hinder_nobody(daemon):
     run(body())
 
 
+def flood(port, count, addresses, first=b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: x\r\n"):
+    """Connections that never finish their handshake, from many addresses."""
+    connections = []
+    for i in range(count):
+        connection = socket.create_connection(("127.0.0.1", port), DEADLINE_S,
+                                              (addresses[i % len(addresses)], 0))
+        connection.settimeout(DEADLINE_S)
+        if first:
+            connection.sendall(first)
+        connections.append(connection)
+    return connections
+
+
+FLOODS = [  # label, addresses, what each connection says
+    ("twenty addresses", [f"127.0.1.{i}" for i in range(1, 21)], b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: x\r\n"),
+    ("one address, silent", ["127.0.1.1"], b""),
+    ("a thousand addresses", [f"127.0.{i // 250 + 1}.{i % 250 + 1}" for i in range(1000)], b""),
+]
+
+
+@pytest.mark.parametrize("label,addresses,first", FLOODS, ids=[case[0] for case in FLOODS])
+def test_a_thousand_half_open_handshakes_keep_nobody_out(tmp_path, label, addresses, first):
+    """No deadline ends them while this runs: a station gets in because one of them gives way."""
+    need_descriptors(4096)
+
+    async def body(daemon):
+        loop = asyncio.get_running_loop()
+        # More than all threads have places for, and a thousand beyond.
+        places = 2 * 32
+        connections = await loop.run_in_executor(None, flood, daemon.port, places + 1000, addresses, first)
+        try:
+            # With a thousand addresses none has more than its share: then giving way takes longer.
+            for _ in range(1 if len(addresses) == 1000 else 3):
+                async with Station.connect(daemon, "CP-1") as one, Station.connect(daemon, "CP-2") as two:
+                    for station in (one, two):
+                        assert "currentTime" in await station.call("Heartbeat", {})
+            # Only as many lost their place as had to.
+            ended = await loop.run_in_executor(None, count_ended, connections)
+            assert 1 <= ended <= 500, ended
+            assert "gave way" in daemon.log.wait("handshake.failed")["err"]
+            assert daemon.log.events("handshake.failed", err="no WebSocket request within handshake_timeout") == []
+        finally:
+            for connection in connections:
+                connection.close()
+
+    with Daemon(tmp_path, STATIONS, handshake_timeout="120s", max_handshakes=32,
+                io_threads=2) as daemon:
+        run(body(daemon))
+
+
+def count_ended(connections):
+    ended = 0
+    for connection in connections:
+        connection.setblocking(False)
+        try:
+            ended += connection.recv(4096) == b""
+        except BlockingIOError:
+            pass
+        except ConnectionError:
+            ended += 1
+    return ended
+
+
+def test_those_that_wait_behind_a_flood_have_their_turn(tmp_path):
+    """Fifty stations at once, from one address, beside a flood that never stops."""
+    need_descriptors(4096)
+
+    async def body(daemon):
+        loop = asyncio.get_running_loop()
+        flooding = asyncio.Event()
+        connections = []
+
+        async def keep_flooding():
+            while not flooding.is_set():
+                connections.extend(await loop.run_in_executor(
+                    None, flood, daemon.port, 20, ["127.0.1.1", "127.0.1.2", "127.0.1.3"]))
+                await asyncio.sleep(0)
+                while len(connections) > 1500:
+                    connections.pop(0).close()
+        connections.extend(await loop.run_in_executor(None, flood, daemon.port, 500, ["127.0.1.1"]))
+        task = asyncio.ensure_future(keep_flooding())
+
+        async def visit(number):
+            async with Station.connect(daemon, f"ST-{number}") as station:
+                assert "currentTime" in await station.call("Heartbeat", {})
+        try:
+            await asyncio.gather(*(visit(number) for number in range(50)))
+        finally:
+            flooding.set()
+            await task
+            for connection in connections:
+                connection.close()
+
+    with Daemon(tmp_path, {"stations": {"unknown": "accept"}}, handshake_timeout="120s", max_handshakes=16,
+                io_threads=2) as daemon:
+        run(body(daemon))
+
+
 def test_a_byte_now_and_then_does_not_hold_a_handshake_open(daemon):
     async def body():
         async with witness(daemon):
