@@ -279,6 +279,17 @@ class Daemon:
         return await asyncio.get_running_loop().run_in_executor(
             None, lambda: self.api(*args, **more))
 
+    async def api_until(self, path, fits):
+        """Reads it until fits(body) holds: a bounded time."""
+        end = time.monotonic() + DEADLINE_S
+        while True:
+            status, body = await self.api_async("GET", path)
+            assert status == 200, body
+            if fits(body):
+                return body
+            assert time.monotonic() < end, body
+            await asyncio.sleep(0.02)
+
     def url(self, station_id, path="/ocpp"):
         return f"ws://127.0.0.1:{self.port}{path}/{station_id}"
 
@@ -430,6 +441,19 @@ def now():
 
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, 4 * DEADLINE_S))
+
+
+async def eventually(look):
+    """Polls what nothing announces, by a function or a coroutine: what it gives once that is true."""
+    end = time.monotonic() + DEADLINE_S
+    while True:
+        found = look()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < end, "it never came to that"
+        await asyncio.sleep(0.02)
 
 
 def need_descriptors(count):

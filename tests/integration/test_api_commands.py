@@ -21,20 +21,9 @@ def accept(request):
     return {"configurationKey": [], "unknownKey": []}
 
 
-async def wait_for(daemon, path, fits):
-    end = time.monotonic() + DEADLINE_S
-    while True:
-        status, body = await daemon.api_async("GET", path)
-        assert status == 200, body
-        if fits(body):
-            return body
-        assert time.monotonic() < end, body
-        await asyncio.sleep(0.02)
-
-
 async def job_over(daemon, job):
-    return await wait_for(daemon, f"/v1/commands/{job['jobId']}",
-                          lambda body: body["state"] not in ("selecting", "running"))
+    return await daemon.api_until(f"/v1/commands/{job['jobId']}",
+                                  lambda body: body["state"] not in ("selecting", "running"))
 
 
 def results(daemon, job, query=""):
@@ -135,11 +124,11 @@ def test_a_job_keeps_to_its_rate(tmp_path):
             _, job = await daemon.api_async("POST", "/v1/commands", {
                 "action": "GetConfiguration", "stations": names})
             path = f"/v1/commands/{job['jobId']}"
-            await wait_for(daemon, path, lambda body: body["done"] > 0)
+            await daemon.api_until(path, lambda body: body["done"] > 0)
             # The stations answer at once; the rest has its turn a second each.
             status, job = await daemon.api_async("DELETE", path)
             assert status == 200
-            job = await wait_for(daemon, path, lambda body: body["done"] == len(names))
+            job = await daemon.api_until(path, lambda body: body["done"] == len(names))
             assert job["results"]["cancelled"] > 0 and job["results"]["confirmed"] > 0, job
             # Faster by a reload: a whole job is through.
             daemon.settings["plugins"]["http_api"]["job_rate"] = 1000
@@ -247,7 +236,7 @@ def test_cancelled_job_is_over_when_the_last_answer_is_in(daemon):
         async with fleet(daemon, "L-1", "L-2", answer=late):
             ctl = loop.run_in_executor(None, lambda: daemon.ctl(
                 "call", "--stations", "L-1,L-2,L-9", "GetConfiguration", "--parallel", "1"))
-            await wait_for(daemon, "/v1/commands", lambda body: body["items"] and
+            await daemon.api_until("/v1/commands", lambda body: body["items"] and
                            body["items"][0]["results"].get("sent"))
             listed = (await daemon.api_async("GET", "/v1/commands"))[1]["items"]
             path = f"/v1/commands/{listed[0]['jobId']}"
@@ -310,7 +299,7 @@ def test_a_queued_command_goes_out_at_the_next_connect(daemon):
 
     async def go():
         async with fleet(daemon, "Q-1") as (station,):
-            ended = await wait_for(daemon, f"/v1/queued-commands/{queued['commandId']}",
+            ended = await daemon.api_until(f"/v1/queued-commands/{queued['commandId']}",
                                    lambda body: "endedAt" in body)
             return ended, station.calls
     ended, calls = run(go())
@@ -353,7 +342,7 @@ def test_queued_commands_expire_and_can_be_taken_back(daemon):
     assert status == 202
 
     async def go():
-        return await wait_for(daemon, f"/v1/queued-commands/{short['commandId']}",
+        return await daemon.api_until(f"/v1/queued-commands/{short['commandId']}",
                               lambda body: body["state"] == "expired")
     run(go())
     assert daemon.ctl("queue", "cancel", long["commandId"])[0] == 0
@@ -418,7 +407,7 @@ def test_secrets_that_wait_are_nowhere_to_be_read(daemon, tmp_path):
             station.on_call["GetConfiguration"] = lambda req: {"configurationKey": [
                 {"key": "AuthorizationKey", "value": secret, "readonly": False},
                 {"key": "HeartbeatInterval", "value": "77", "readonly": False}]}
-            ended = [await wait_for(daemon, f"/v1/queued-commands/{queued['commandId']}",
+            ended = [await daemon.api_until(f"/v1/queued-commands/{queued['commandId']}",
                                     lambda body: body["state"] == "confirmed")
                      for queued in (sent, plain, read)]
             return station.calls, ended

@@ -4,12 +4,11 @@
 
 import asyncio
 import contextlib
-import time
 import urllib.parse
 
 import pytest
 import websockets
-from harness import DEADLINE_S, Daemon, Station, run
+from harness import Daemon, Station, run
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +78,7 @@ def selected(daemon, filters):
     status, job = daemon.api("POST", "/v1/commands", {"action": "ClearCache", "select": filters})
     assert status == 202, job
     path = f"/v1/commands/{job['jobId']}"
-    end = time.monotonic() + DEADLINE_S
-    while job["state"] in ("selecting", "running"):
-        assert time.monotonic() < end, job
-        status, job = daemon.api("GET", path)
-        assert status == 200, job
+    job = run(daemon.api_until(path, lambda body: body["state"] not in ("selecting", "running")))
     status, body = daemon.api("GET", path + "/results?limit=1000")
     assert status == 200, body
     return job, [item["stationId"] for item in body["items"]]

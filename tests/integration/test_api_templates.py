@@ -5,7 +5,6 @@ brought to them, one or a selection, with a result for each key."""
 
 import asyncio
 import json
-import time
 
 import pytest
 from harness import DEADLINE_S, Daemon, Station, run
@@ -60,12 +59,9 @@ async def read(daemon, name):
 async def job_over(daemon, body):
     status, job = await daemon.api_async("POST", "/v1/commands", body)
     assert status == 202, job
-    end = time.monotonic() + DEADLINE_S
-    while job["state"] in ("selecting", "running"):
-        assert time.monotonic() < end, job
-        await asyncio.sleep(0.02)
-        job = (await daemon.api_async("GET", f"/v1/commands/{job['jobId']}"))[1]
-    status, results = await daemon.api_async("GET", f"/v1/commands/{job['jobId']}/results")
+    path = f"/v1/commands/{job['jobId']}"
+    job = await daemon.api_until(path, lambda body: body["state"] not in ("selecting", "running"))
+    status, results = await daemon.api_async("GET", path + "/results")
     assert status == 200
     return job, {item["stationId"]: item for item in results["items"]}
 

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import time
 
-from harness import DEADLINE_S, Daemon, Station, raw_request, run, upgrade_request
+from harness import DEADLINE_S, Daemon, Station, eventually, raw_request, run, upgrade_request
 
 PROTOCOL = "Sec-WebSocket-Protocol: ocpp1.6"
 
@@ -24,14 +24,6 @@ def status_from(daemon, address, station_id):
         while b"\r\n" not in received and (chunk := connection.recv(4096)):
             received += chunk
     return int(received.split(b" ", 2)[1])
-
-
-async def eventually(look):
-    """Polls what nothing announces."""
-    end = time.monotonic() + DEADLINE_S
-    while not await look():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 def test_connections_of_one_address_are_bounded(tmp_path):

@@ -7,7 +7,7 @@ import os
 import sqlite3
 
 import pytest
-from harness import DEADLINE_S, PLUGINS, CallError, Daemon, Station, now, run
+from harness import DEADLINE_S, PLUGINS, CallError, Daemon, Station, eventually, now, run
 
 MODULES = os.path.abspath(os.path.join(PLUGINS, "..", "tests", "modules", "modules"))
 TAGS = [
@@ -40,17 +40,6 @@ def status_of(connector, status, **more):
 async def connector_of(daemon, station_id, number):
     _, station = await daemon.api_async("GET", f"/v1/stations/{station_id}")
     return next(item for item in station["connectors"] if item["connectorId"] == number)
-
-
-async def eventually(check):
-    """What follows from an answer is recorded behind it."""
-    end = asyncio.get_running_loop().time() + DEADLINE_S
-    while True:
-        found = await check()
-        if found:
-            return found
-        assert asyncio.get_running_loop().time() < end
-        await asyncio.sleep(0.01)
 
 
 # ---- Every answer of every operation -------------------------------------------------------------

@@ -4,14 +4,14 @@
 http.client, really fetches the image and really sends its log."""
 
 import asyncio
-import http.client
 import json
 import urllib.parse
 
 import pytest
-from harness import DEADLINE_S, Daemon, run
-from test_firmware import (DIAGNOSTICS, ROLLOUTS, UPDATES, at, boot, called, command, events, fetch,
-                           newest, post, rollout_until, show, tell, tell_upload, until, update)
+from files_bed import ask, upload
+from firmware_bed import (DIAGNOSTICS, ROLLOUTS, UPDATES, at, boot, called, command, events, fetch,
+                          newest, post, rollout_until, show, tell, tell_upload, until, update)
+from harness import Daemon, run
 
 IMAGE = bytes(range(256)) * 800 + b"end of it"
 LOG = b"12:00 all is well\n" * 500
@@ -26,31 +26,15 @@ def configured(folder, **options):
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     with configured(tmp_path_factory.mktemp("hosted")) as running:
-        upload(running, "fw-2.bin", "2.0")
+        upload(running, "fw-2.bin", IMAGE, firmwareVersion="2.0")
         yield running
 
 
-def ask(url, method="GET", body=None, headers=None, add=""):
-    """Status and body."""
-    parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=DEADLINE_S)
-    try:
-        connection.request(method, parts.path + add, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-    finally:
-        connection.close()
-
-
 async def ask_async(*args, **more):
-    return await asyncio.get_running_loop().run_in_executor(None, lambda: ask(*args, **more))
-
-
-def upload(daemon, name, version=None):
-    body = {"name": name} if version is None else {"name": name, "firmwareVersion": version}
-    status, ticket = daemon.api("POST", "/v1/files/images", body)
-    assert status == 201, ticket
-    assert ask(ticket["url"], "PUT", IMAGE)[0] == 201
+    """Status and body."""
+    status, _, body = await asyncio.get_running_loop().run_in_executor(
+        None, lambda: ask(*args, **more))
+    return status, body
 
 
 async def content(daemon, file_id):
@@ -168,7 +152,7 @@ def test_url_ends_with_its_job(daemon):
 
 
 def test_image_that_is_gone(daemon):
-    upload(daemon, "gone.bin")
+    upload(daemon, "gone.bin", IMAGE)
     status, image = daemon.api("GET", "/v1/files?name=gone.bin")
     file_id = next(item["fileId"] for item in daemon.api("GET", "/v1/files")[1]["items"]
                    if item["name"] == "gone.bin")
@@ -204,7 +188,7 @@ def test_rollout_of_an_image(daemon):
 # ---- Diagnostics -------------------------------------------------------------------------------
 
 def put(location, name="cp.log"):
-    return ask_async(location, "PUT", LOG, add=name)
+    return ask_async(location, "PUT", LOG, path=urllib.parse.urlsplit(location).path + name)
 
 
 def form(location):
@@ -339,7 +323,7 @@ def test_kill_between_fetch_and_boot(tmp_path):
             await until(daemon, job, "Verified")
 
     with daemon:
-        upload(daemon, "fw-2.bin", "2.0")
+        upload(daemon, "fw-2.bin", IMAGE, firmwareVersion="2.0")
         found = run(before())
     with daemon:
         run(after(*found))
@@ -367,7 +351,7 @@ def test_files_move_while_the_module_is_out(tmp_path):
             await until(daemon, job, "Verified")
 
     with configured(tmp_path) as daemon:
-        upload(daemon, "fw-2.bin", "2.0")
+        upload(daemon, "fw-2.bin", IMAGE, firmwareVersion="2.0")
         run(session(daemon))
 
 
@@ -388,7 +372,7 @@ def test_host_of_files_is_left_out(tmp_path):
             await until(daemon, await update(daemon, "CP-1"), "Confirmed")
 
     with daemon:
-        upload(daemon, "fw-2.bin", "2.0")
+        upload(daemon, "fw-2.bin", IMAGE, firmwareVersion="2.0")
         assert daemon.api("PUT", "/v1/stations/CP-1", {"registrationStatus": "Accepted"})[0] < 300
         jobs = run(waiting())
     del daemon.settings["plugins"]["file_hosting"]

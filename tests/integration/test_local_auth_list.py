@@ -9,7 +9,7 @@ import re
 import sqlite3
 
 import pytest
-from harness import CallError, Daemon, Follower, Station, now, run
+from harness import CallError, Daemon, Follower, Station, eventually, now, run
 
 MODULE = "ocpp16_local_auth_list"
 
@@ -502,14 +502,6 @@ def conflict(station):
         "connectorId": 0, "status": "Available", "errorCode": "LocalListConflict", "timestamp": now()})
 
 
-async def until(condition):
-    for _ in range(3000):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
-
-
 def test_conflict_makes_the_list_go_again(tmp_path):
     async def session(daemon):
         async with keeper(daemon) as kept:
@@ -519,7 +511,7 @@ def test_conflict_makes_the_list_go_again(tmp_path):
         async with keeper(daemon, "CP-2") as kept:
             await sync(daemon, station_id="CP-2")
             await conflict(kept.station)
-            await until(lambda: len(kept.messages) == 2)
+            await eventually(lambda: len(kept.messages) == 2)
             assert kept.types() == ["Full", "Full"]
     with daemon_with(tmp_path, tags_of(3), {"pace": "1ms"}, ) as daemon:
         run(session(daemon))
@@ -530,7 +522,7 @@ def test_conflict_is_remembered(tmp_path):
         async with keeper(daemon) as kept:
             await sync(daemon)
             await conflict(kept.station)
-            await until(lambda: daemon.log.events("local_list.contradicted"))
+            await eventually(lambda: daemon.log.events("local_list.contradicted"))
             assert (await show(daemon))[1]["state"] == "OutOfStep"
         daemon.restart()
         items = (await daemon.api_async("GET", "/v1/local-lists"))[1]["items"]
@@ -577,10 +569,10 @@ def test_metrics_take_no_word_of_a_station(tmp_path):
 def test_automatic_gives_a_refusing_station_time(tmp_path):
     async def session(daemon):
         async with keeper(daemon, answers=["Failed"]) as kept:
-            await until(lambda: len(kept.messages) == 1)
+            await eventually(lambda: len(kept.messages) == 1)
             for number in range(3):
                 await put_tag(daemon, f"NEW-{number}")
-            await until(lambda: kept.version == 2)  # after `retry`
+            await eventually(lambda: kept.version == 2)  # after `retry`
             assert kept.types() == ["Full", "Full"] and len(kept.entries) == 6
     with Daemon(tmp_path, {MODULE: {"sync": "automatic", "settle": "10ms", "pace": "1ms", "retry": "1s"},
                            "id_tags": {"tags": tags_of(3)}}, connect_grace="0s") as daemon:
@@ -590,14 +582,14 @@ def test_automatic_gives_a_refusing_station_time(tmp_path):
 def test_automatic(tmp_path):
     async def session(daemon):
         async with keeper(daemon) as kept, keeper(daemon, "CP-2") as other:
-            await until(lambda: len(kept.entries) == len(other.entries) == 3)
+            await eventually(lambda: len(kept.entries) == len(other.entries) == 3)
             await put_tag(daemon, "NEW")
             await put_tag(daemon, "NEWER")
-            await until(lambda: len(kept.entries) == len(other.entries) == 5)
+            await eventually(lambda: len(kept.entries) == len(other.entries) == 5)
             assert kept.types()[0] == other.types()[0] == "Full"
         async with keeper(daemon, "CP-1") as again:
             again.version, again.entries = kept.version, kept.entries
-            await until(lambda: any(call[2] == "GetLocalListVersion" for call in again.station.calls))
+            await eventually(lambda: any(call[2] == "GetLocalListVersion" for call in again.station.calls))
     with Daemon(tmp_path, {MODULE: {"sync": "automatic", "settle": "50ms", "pace": "1ms"},
                            "id_tags": {"tags": tags_of(3)}}, connect_grace="0s") as daemon:
         run(session(daemon))

@@ -8,8 +8,8 @@ import os
 
 import pytest
 import websockets
-from harness import Daemon, Station, run
-from test_core_profile import command, core, eventually, is_equal, keys_of
+from harness import Daemon, Station, eventually, run
+from test_core_profile import command, core, is_equal, keys_of
 
 KEY = "000102030405060708090a0b0c0d0e0f"
 OTHER_KEY = "ffeeddccbbaa99887766554433221100"
