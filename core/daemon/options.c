@@ -21,7 +21,7 @@ static const char *const notification_policies[] = { "ack", "refuse", NULL };
 #define AT(member) offsetof(struct daemon_conf, member)
 
 static const struct ocppd_option rows[] = {
-	{ "module_dir", OCPPD_CONF_STRINGS, 0, AT(module_dir), .def = BUILD_MODULE_DIR,
+	{ "module_dir", OCPPD_CONF_PATHS, 0, AT(module_dir), .def = BUILD_MODULE_DIR,
 	  .doc = "Folders in which a module's shared object is looked for, in this order." },
 	{ "vendor_conf", OCPPD_CONF_BOOL, 0, AT(vendor_conf), .def = "true",
 	  .doc = "Whether the snippets that packages install are read. Turn it off to list every "

@@ -11,6 +11,7 @@
 #include <ocppd/error.h>
 
 #include "daemon/build.h"
+#include "runtime/option_value.h"
 
 /* The option as the tree has it, for a plan although other options are wrong. */
 static void
@@ -25,9 +26,11 @@ read_dirs(struct settings *settings, struct ocppd_strings *ret_dirs)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ocppd_node *item =
 			ocppd_node_kind(node) == OCPPD_NODE_LIST ? ocppd_node_at(node, i) : node;
-		const char *text = ocppd_node_text(item);
+		const char *path = NULL;
 
-		items[i] = text != NULL ? text : BUILD_MODULE_DIR;
+		if (ocppd_node_text(item) != NULL)
+			path = option_path(item, &settings->arena);
+		items[i] = path != NULL ? path : BUILD_MODULE_DIR;
 	}
 	ret_dirs->items = items;
 	ret_dirs->count = count;

@@ -15,6 +15,8 @@
 #include "base/map.h"
 #include "base/text.h"
 
+#define BOM "\xef\xbb\xbf"
+
 /* A list or map that is still open. */
 struct level {
 	struct ocppd_node *node;
@@ -88,6 +90,63 @@ address_hint(const struct yaml_source *source, size_t line)
 	return "";
 }
 
+/* The byte at a mark, whose column counts characters; NUL beyond the end. */
+static char
+char_at(const struct yaml_source *source, const yaml_mark_t *mark)
+{
+	yaml_mark_t at = { 0, 0, 0 };
+	size_t i;
+
+	for (i = 0; i < source->len; i++) {
+		if (at.line == mark->line && at.column == mark->column)
+			return source->text[i];
+		if (source->text[i] == '\n')
+			at = (yaml_mark_t){ 0, at.line + 1, 0 };
+		else if (i + 1 < source->len && (source->text[i + 1] & 0xc0) != 0x80)
+			at.column++;
+	}
+	return '\0';
+}
+
+/* What to do about libyaml's words, "" where they say it themselves. */
+static const char *
+remedy(const struct yaml_source *source, const char *problem, const yaml_mark_t *mark)
+{
+	static const struct {
+		const char *begins;
+		const char *remedy;
+	} known[] = {
+		{ "found a tab character", "; indent with blanks" },
+		{ "found character that cannot start",
+		  "; a text that begins with it needs quotes" },
+		{ "mapping values are not allowed",
+		  "; check the indentation, and that a blank follows each colon, here and above" },
+		{ "did not find expected key",
+		  "; check the indentation, quotes and brackets here and above" },
+		{ "could not find expected ':'",
+		  "; a key has a colon and a blank behind it, here or above" },
+		{ "did not find expected '-'",
+		  "; what stands in the column of a list begins with -" },
+		{ "did not find expected ',' or ']'", "; a comma or a ] is missing" },
+		{ "did not find expected ',' or '}'", "; a comma or a } is missing" },
+		{ "found unexpected end of stream", "; close the quotes" },
+		{ "did not find expected node", "; a value is missing, or a bracket left open" },
+		{ "invalid ", "; save the file as UTF-8" },
+		{ "control characters", "; take the character out" },
+	};
+	const char *hint = address_hint(source, mark->line);
+
+	if (hint[0] != '\0')
+		return hint;
+	if (char_at(source, mark) == '\t')
+		return "; indent with blanks, not with a tab";
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strncmp(problem, known[i].begins, strlen(known[i].begins)) == 0)
+			return known[i].remedy;
+	}
+	return "";
+}
+
 static int
 refuse_syntax(struct reader *reader, const yaml_parser_t *parser)
 {
@@ -100,15 +159,16 @@ refuse_syntax(struct reader *reader, const yaml_parser_t *parser)
 
 	if (parser->error == YAML_READER_ERROR) {
 		mark = mark_of_offset(reader->source, parser->problem_offset);
-		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s", problem);
+		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s%s", problem,
+				    remedy(reader->source, problem, &mark));
 	} else if (parser->context != NULL) {
 		r = ocppd_error_set(reader->err, OCPPD_EINVAL,
 				    "not valid YAML: %s, %s that begins in line %zu%s", problem,
 				    parser->context, parser->context_mark.line + 1,
-				    address_hint(reader->source, mark.line));
+				    remedy(reader->source, problem, &mark));
 	} else {
 		r = ocppd_error_set(reader->err, OCPPD_EINVAL, "not valid YAML: %s%s", problem,
-				    address_hint(reader->source, mark.line));
+				    remedy(reader->source, problem, &mark));
 	}
 	return refuse_at(reader, &mark, r);
 }
@@ -418,17 +478,23 @@ yaml_read(const struct yaml_source *source, struct arena *arena, uint32_t *node_
 	  struct ocppd_node **ret_node, struct ocppd_error *err)
 {
 	struct ocppd_error own;
-	struct reader reader = { .source = source, .arena = arena, .node_count = node_count };
+	struct yaml_source text = *source;
+	struct reader reader = { .source = &text, .arena = arena, .node_count = node_count };
 	yaml_parser_t parser;
 	int r;
 
+	/* With the encoding set, libyaml does not look for the mark that editors on Windows put. */
+	if (text.len >= strlen(BOM) && memcmp(text.text, BOM, strlen(BOM)) == 0) {
+		text.text += strlen(BOM);
+		text.len -= strlen(BOM);
+	}
 	reader.err = err == NULL ? &own : err;
 	reader.file = arena_dup(arena, source->file);
 	if (reader.file == NULL || !yaml_parser_initialize(&parser))
 		return ocppd_error_set(reader.err, OCPPD_ENOMEM, "out of memory");
 
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&parser, (const unsigned char *)source->text, source->len);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text.text, text.len);
 	r = read_events(&reader, &parser);
 	yaml_parser_delete(&parser);
 	while (reader.depth > 0)

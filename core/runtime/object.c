@@ -3,11 +3,13 @@
 
 /*
  * From a module's name to its descriptor: the file in the first folder that has it, its ownership,
- * dlopen, the one symbol. Folders are never scanned, and nothing that was opened is ever closed: a
- * timer, a thread's exit handler or a completion may still point into it.
+ * dlopen, the one symbol. Folders are never scanned but for the name that was meant, and nothing
+ * that was opened is ever closed: a timer, a thread's exit handler or a completion may still point
+ * into it.
  */
 #include "runtime/plan.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -23,6 +25,7 @@
 #include "runtime/import.h"
 
 #define SYMBOL "ocppd_plugin"
+#define NAME_SIZE 33 /* of a module, NUL included */
 
 /* "ocppd-plugin-storage-sqlite": packages spell names with dashes. */
 static void
@@ -38,21 +41,61 @@ package_name(const char *module, char ret_text[64])
 	}
 }
 
+/* If the name of the file is that of a module, nearer than the nearest so far: takes it. */
+static void
+take_nearer(const char *file, const char *wanted, char *nearest)
+{
+	char name[NAME_SIZE];
+	const char *both[] = { nearest, name };
+	size_t len = strlen(file);
+
+	if (len < 4 || len - 3 >= sizeof(name) || !str_eq(file + len - 3, ".so"))
+		return;
+	memcpy(name, file, len - 3);
+	name[len - 3] = '\0';
+	if (nearest[0] == '\0')
+		both[0] = NULL;
+	if (str_nearest(wanted, both, 2) == name)
+		(void)str_copy(nearest, NAME_SIZE, name);
+}
+
+/* The module that was meant, "" if none is like it. */
+static void
+find_nearest(const struct modules_plan *plan, const char *wanted, char ret_name[NAME_SIZE])
+{
+	uint32_t i;
+
+	ret_name[0] = '\0';
+	for (i = 0; i < plan->dirs->count; i++) {
+		DIR *dir = opendir(plan->dirs->items[i]);
+		struct dirent *item;
+
+		while (dir != NULL && (item = readdir(dir)) != NULL)
+			take_nearer(item->d_name, wanted, ret_name);
+		if (dir != NULL)
+			(void)closedir(dir);
+	}
+}
+
 static void
 complain_missing(struct modules_plan *plan, struct entry *entry)
 {
 	struct buf dirs = { 0 };
+	char nearest[NAME_SIZE];
 	char package[64];
 	uint32_t i;
 
+	find_nearest(plan, entry->module, nearest);
 	for (i = 0; i < plan->dirs->count; i++)
 		buf_printf(&dirs, "%s%s", i > 0 ? ", " : "", plan->dirs->items[i]);
 	package_name(entry->module, package);
 	entry_complain(plan, entry, entry->place, OCPPD_ENOENT,
-		       "there is no %s.so in %s; install the package %s, or take the module out of "
-		       "the configuration",
+		       "there is no %s.so in %s; %s%s%sinstall the package %s, or take the module "
+		       "out of the configuration",
 		       entry->module,
-		       dirs.data == NULL ? "any folder (module_dir is empty)" : dirs.data, package);
+		       dirs.data == NULL ? "any folder (module_dir is empty)" : dirs.data,
+		       nearest[0] == '\0' ? "" : "did you mean \"", nearest,
+		       nearest[0] == '\0' ? "" : "\"? Otherwise ", package);
 	buf_fini(&dirs);
 }
 

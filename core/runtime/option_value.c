@@ -213,6 +213,10 @@ refuse_unit(const struct ocppd_option *option, const char *text, const char *uni
 		buf_printf(&buf, "%s lacks a unit: write %ss or %smin", text, text, text);
 		return refuse_buf(&buf, err);
 	}
+	if (unit[0] == '.' || unit[0] == ',') {
+		buf_printf(&buf, "%s is not a whole number: take a smaller unit", text);
+		return refuse_buf(&buf, err);
+	}
 	add_quoted(&buf, unit);
 	buf_add_str(&buf, " is no unit here; known are ");
 	for (; known->name != NULL; known++) {
@@ -387,8 +391,8 @@ set_string(const struct ocppd_option *option, const struct ocppd_node *node, str
 	return set_text(node->text, arena, ret_member, err);
 }
 
-static char *
-path_resolve(const struct ocppd_node *node, struct arena *arena)
+char *
+option_path(const struct ocppd_node *node, struct arena *arena)
 {
 	const char *slash = node->file == NULL ? NULL : strrchr(node->file, '/');
 	struct buf buf = { 0 };
@@ -414,7 +418,7 @@ set_path(const struct ocppd_node *node, struct arena *arena, void *ret_member,
 	if (node->text[0] == '\0')
 		return ocppd_error_set(err, OCPPD_EINVAL, "expected a path, but the text is empty");
 
-	path = path_resolve(node, arena);
+	path = option_path(node, arena);
 	if (path == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 
@@ -489,7 +493,7 @@ set_secret(const struct ocppd_option *option, const struct ocppd_node *node, str
 	if (file->kind != OCPPD_NODE_TEXT || file->text[0] == '\0')
 		return ocppd_error_set(err, OCPPD_EINVAL, "expected a path after \"file:\"");
 
-	path = path_resolve(file, arena);
+	path = option_path(file, arena);
 	if (path == NULL)
 		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
 	return secret_from_file(path, arena, ret_member, err);
@@ -505,7 +509,7 @@ option_secret_file(const struct ocppd_option *option, const struct ocppd_node *n
 		file = node->kind == OCPPD_NODE_MAP ? ocppd_node_get(node, "file") : NULL;
 	else if ((option->flags & OCPPD_OPTION_SECRET) == 0)
 		file = NULL;
-	return file == NULL || file->kind != OCPPD_NODE_TEXT ? NULL : path_resolve(file, arena);
+	return file == NULL || file->kind != OCPPD_NODE_TEXT ? NULL : option_path(file, arena);
 }
 
 int

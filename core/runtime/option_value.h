@@ -28,6 +28,9 @@ const char *option_type_word(uint32_t type);
 int option_value_set(const struct ocppd_option *option, const struct ocppd_node *node,
 		     struct arena *arena, void *ret_member, struct ocppd_error *err);
 
+/* A text as a path: a relative one starts at the folder of its file. NULL: out of memory. */
+char *option_path(const struct ocppd_node *node, struct arena *arena);
+
 /* A number in the option's unit, as it would stand in the file: "300" seconds become "5min". */
 void option_number_format(const struct ocppd_option *option, int64_t value, struct buf *ret_text);
 

@@ -343,8 +343,10 @@ fill_absent(struct filler *filler, const struct ocppd_option *option, const stru
 	if ((option->flags & OCPPD_OPTION_REQUIRED) != 0 && frame->is_left_out)
 		return;
 	if ((option->flags & OCPPD_OPTION_REQUIRED) != 0) {
-		(void)ocppd_error_set(&err, OCPPD_EINVAL, "is required: %s",
-				      option_type_text(option->type));
+		(void)ocppd_error_set(
+			&err, OCPPD_EINVAL, "is required%s%s",
+			option->type == OCPPD_CONF_NODE ? "" : ": ",
+			option->type == OCPPD_CONF_NODE ? "" : option_type_text(option->type));
 		complain(filler, place, OCPPD_EINVAL, err.text);
 		return;
 	}

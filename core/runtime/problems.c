@@ -15,12 +15,29 @@
 
 #define GROW 8u
 
+/* What several modules are the worse for is one finding. */
+static bool
+is_told(const struct problems *problems, const struct ocppd_error *err)
+{
+	uint32_t i;
+
+	for (i = 0; i < problems->count; i++) {
+		const struct ocppd_error *told = &problems->items[i];
+
+		if (told->line == err->line && told->column == err->column &&
+		    str_eq(told->file, err->file) && str_eq(told->option, err->option) &&
+		    str_eq(told->text, err->text))
+			return true;
+	}
+	return false;
+}
+
 int
 problems_add(struct problems *problems, const struct ocppd_error *err)
 {
 	struct ocppd_error *items;
 
-	if (problems == NULL)
+	if (problems == NULL || is_told(problems, err))
 		return err->code;
 
 	if (problems->count >= PROBLEMS_MAX) {

@@ -9,6 +9,7 @@
 #include <ocppd/log.h>
 #include <ocppd/plugin.h>
 
+#include "base/text.h"
 #include "ocpp/ocpp.h"
 #include "runtime/bus.h"
 #include "runtime/host.h"
@@ -91,6 +92,37 @@ check_listener(const struct listener_conf *listener, uint32_t i, struct ocppd_er
 	return 0;
 }
 
+static bool
+is_wildcard(const char *address)
+{
+	return str_eq(address, "::") || str_eq(address, "0.0.0.0");
+}
+
+/* [::] takes IPv4, too. */
+static int
+check_places(const struct listener_conf *listeners, uint32_t i, struct ocppd_error *err)
+{
+	const struct listener_conf *own = &listeners[i];
+	char option[64];
+
+	(void)snprintf(option, sizeof(option), "listeners[%u].port", i);
+	for (uint32_t k = 0; k < i; k++) {
+		const struct listener_conf *other = &listeners[k];
+
+		if (own->port == 0 || own->port != other->port ||
+		    (!str_eq(own->address, other->address) &&
+		     !(is_wildcard(own->address) && is_wildcard(other->address))))
+			continue;
+		return ocppd_error_option(
+			err, OCPPD_EINVAL, option,
+			"listeners[%u] listens at %s port %d already: take another "
+			"port, or give one listener a list of paths",
+			k, other->address, (int)other->port);
+	}
+
+	return 0;
+}
+
 int
 transport_check(const struct transport_conf *conf, struct ocppd_error *err)
 {
@@ -98,6 +130,8 @@ transport_check(const struct transport_conf *conf, struct ocppd_error *err)
 
 	for (uint32_t i = 0; i < conf->listeners.count; i++) {
 		int r = check_listener(&listeners[i], i, err);
+		if (r >= 0)
+			r = check_places(listeners, i, err);
 		if (r < 0)
 			return r;
 	}

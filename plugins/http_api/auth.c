@@ -77,26 +77,33 @@ is_hashed(const char *token)
 	return strncmp(token, HASH_SCHEME, strlen(HASH_SCHEME)) == 0;
 }
 
+/* A finding about token i, with its own position. */
 static int
-token_check(const struct token_conf *token, struct ocppd_error *err)
+say_wrong(struct ocppd_error *err, uint32_t i, const char *member, const char *text)
+{
+	char option[64];
+
+	(void)snprintf(option, sizeof(option), "tokens[%u].%s", i, member);
+	return ocppd_error_option(err, OCPPD_EINVAL, option, "%s", text);
+}
+
+_Static_assert(AUTH_TOKEN_MIN == 16, "as the message says");
+
+static int
+token_check(const struct token_conf *token, uint32_t i, struct ocppd_error *err)
 {
 	unsigned char digest[DIGEST_LEN];
 
 	if (token->name[0] == '\0' || strlen(token->name) >= sizeof(((struct token *)0)->name))
-		return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
-					  "a token's name has 1 to 63 bytes");
+		return say_wrong(err, i, "name", "expected 1 to 63 bytes");
 	if (is_hashed(token->token)) {
 		if (digest_parse(token->token + strlen(HASH_SCHEME), digest) < 0)
-			return ocppd_error_option(
-				err, OCPPD_EINVAL, "tokens",
-				"token %s: sha256: is followed by 64 lower-case hex digits",
-				token->name);
+			return say_wrong(err, i, "token",
+					 "sha256: is followed by 64 lower-case hex digits");
 		return 0;
 	}
 	if (strlen(token->token) < AUTH_TOKEN_MIN)
-		return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
-					  "token %s is shorter than %d characters", token->name,
-					  AUTH_TOKEN_MIN);
+		return say_wrong(err, i, "token", "is shorter than 16 characters");
 	return 0;
 }
 
@@ -105,7 +112,7 @@ auth_check(const struct ocppd_sections *tokens, struct ocppd_error *err)
 {
 	for (uint32_t i = 0; i < tokens->count; i++) {
 		const struct token_conf *token = ROW_AT(*tokens, i);
-		int r = token_check(token, err);
+		int r = token_check(token, i, err);
 
 		if (r < 0)
 			return r;
@@ -113,8 +120,11 @@ auth_check(const struct ocppd_sections *tokens, struct ocppd_error *err)
 			const struct token_conf *other = ROW_AT(*tokens, j);
 
 			if (strcmp(other->name, token->name) == 0)
-				return ocppd_error_option(err, OCPPD_EINVAL, "tokens",
-							  "token %s is listed twice", token->name);
+				return say_wrong(err, i, "name", "is listed twice; rename one");
+			/* Whose word would it be, with which role? */
+			if (strcmp(other->token, token->token) == 0)
+				return say_wrong(err, i, "token",
+						 "is that of another name; make one for each");
 		}
 	}
 	return 0;

@@ -143,7 +143,8 @@ check(const void *conf_any, struct ocppd_error *err)
 	if (conf->socket != NULL && strcmp(conf->socket, "off") != 0) {
 		if (conf->socket[0] != '/')
 			return ocppd_error_option(err, OCPPD_EINVAL, "socket",
-						  "the path of the Unix socket is not absolute");
+						  "expected an absolute path, as "
+						  "/run/ocppd/control.sock, or off");
 		if (strlen(conf->socket) > 107)
 			return ocppd_error_option(
 				err, OCPPD_ERANGE, "socket",

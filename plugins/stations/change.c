@@ -305,22 +305,6 @@ on_put_read(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	}
 }
 
-/* Quirk A04's rules, here as in the handshake. */
-static bool
-is_identity(const char *text)
-{
-	uint32_t characters = 0;
-
-	for (const char *at = text; *at != '\0'; at++) {
-		unsigned char c = (unsigned char)*at;
-
-		if (c < 0x20 || c == 0x7f || c == '/')
-			return false;
-		characters += (c & 0xc0) != 0x80 ? 1 : 0;
-	}
-	return characters >= 1 && characters <= OCPPD_STATION_ID_MAX;
-}
-
 void
 routes_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
@@ -331,7 +315,7 @@ routes_put(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 	struct change *change;
 	int r;
 
-	if (!is_identity(station_id)) {
+	if (!identity_is_valid(station_id)) {
 		ocppd_request_problem(host, request, 400, "bad-identity",
 				      "An identity has 1 to %d characters, no slash and no control "
 				      "characters",

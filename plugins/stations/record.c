@@ -381,6 +381,24 @@ pick_verifiers(const char **lines, uint32_t count, bool takes_hex)
 	return picked;
 }
 
+bool
+identity_is_valid(const char *text)
+{
+	uint32_t characters = 0;
+
+	for (const char *at = text; *at != '\0'; at++) {
+		unsigned char c = (unsigned char)*at;
+
+		if (c < 0x20 || c == 0x7f || c == '/')
+			return false;
+		/* C1 controls, U+0080 to U+009F, take two bytes. */
+		if (c == 0xc2 && (unsigned char)at[1] < 0xa0)
+			return false;
+		characters += (c & 0xc0) != 0x80 ? 1 : 0;
+	}
+	return characters >= 1 && characters <= OCPPD_STATION_ID_MAX;
+}
+
 static void
 tell_slot(struct stations *ctx, const struct record *record, bool is_trusted)
 {

@@ -240,13 +240,12 @@ static int
 check_item(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 {
 	const char *station_id = ocppd_node_text(item->id);
-	size_t len = station_id == NULL ? 0 : strlen(station_id);
 	char option[64];
 
-	if (len == 0 || len >= ID_SIZE || strpbrk(station_id, "/\n\r") != NULL)
+	if (station_id == NULL || !identity_is_valid(station_id))
 		return say_wrong(err, i, "id",
 				 "expected a text of 1 to 48 characters without "
-				 "slash");
+				 "slash and control characters");
 	if (item->authorization_key != NULL && !key_is_valid(item->authorization_key))
 		return say_wrong(err, i, "authorization_key",
 				 "expected 32 to 40 hex digits, or 16 to 20 bytes of text");
@@ -260,12 +259,24 @@ check_item(const struct station_conf *item, uint32_t i, struct ocppd_error *err)
 	return check_labels(item, i, err);
 }
 
+/* `+` and blank arrive alike (quirk A04), so they count as one. */
+static int
+compare_ids(const char *left, const char *right)
+{
+	while (*left != '\0' && (*left == '+' ? ' ' : *left) == (*right == '+' ? ' ' : *right)) {
+		left++;
+		right++;
+	}
+	return (*left == '+' ? ' ' : (unsigned char)*left) -
+	       (*right == '+' ? ' ' : (unsigned char)*right);
+}
+
 static int
 compare_conf(const void *a, const void *b)
 {
 	const struct station_conf *const *left = a;
 	const struct station_conf *const *right = b;
-	int order = strcmp(ocppd_node_text((*left)->id), ocppd_node_text((*right)->id));
+	int order = compare_ids(ocppd_node_text((*left)->id), ocppd_node_text((*right)->id));
 
 	/* In file order among equals, so that the second is the one at fault. */
 	return order != 0 ? order : *left < *right ? -1 : 1;
@@ -288,14 +299,17 @@ check_twins(const struct stations_conf *conf, struct ocppd_error *err)
 		struct ocppd_error place = { 0 };
 		char option[64];
 
-		if (strcmp(ocppd_node_text(first), ocppd_node_text(second)) != 0)
+		if (compare_ids(ocppd_node_text(first), ocppd_node_text(second)) != 0)
 			continue;
 		(void)ocppd_node_error(first, &place, OCPPD_EEXIST, "first");
 		snprintf(option, sizeof(option), "stations[%u].id",
 			 (unsigned int)(items[i] - conf_at(conf, 0)));
 		r = ocppd_error_option(
 			err, OCPPD_EINVAL, option,
-			"station \"%s\" is listed twice, first at %s:%u:%u; remove one",
+			strcmp(ocppd_node_text(first), ocppd_node_text(second)) == 0
+				? "station \"%s\" is listed twice, first at %s:%u:%u; remove one"
+				: "station \"%s\" arrives like that at %s:%u:%u, since `+` and "
+				  "blank do; rename one",
 			ocppd_node_text(second), place.file, place.line, place.column);
 	}
 	free(items);

@@ -251,6 +251,8 @@ bool record_has_key(const struct record *record); /* one that is settled */
 int lines_add(char **lines, const char *text);
 /* The lines as an array of pointers into a copy; free() it. NULL: out of memory. */
 const char **lines_split(const char *lines, uint32_t *ret_count);
+/* Whether it can be one: quirk A04's rules, as in the handshake. */
+bool identity_is_valid(const char *text);
 /* Tells the core's directory, and the station's slot. 0, or negative with err. */
 int record_apply(struct stations *ctx, const struct record *record, struct ocppd_error *err);
 void record_withdraw(struct stations *ctx, const char *station_id);

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 
 import pytest
-from harness import BIN, DEADLINE_S, Daemon
+from harness import BIN, DEADLINE_S, PLUGINS, Daemon
 from pki import authority, grant
 
 GOOD = """\
@@ -35,7 +35,7 @@ CASES = [
     ("not one of the words", ("plugins:\n", "log_level: loud\nplugins:\n"), "3:12",
      ["loud", "debug"]),
     ("missing module", ("ocpp16_core: {}", "ocpp16_cores: {}"), "5:3",
-     ["ocpp16_cores", "ocppd-plugin-ocpp16-cores"]),
+     ["ocpp16_cores", "ocppd-plugin-ocpp16-cores", 'did you mean "ocpp16_core"?']),
     ("module without its needed service", ("  storage_sqlite: {path: PATH/ocppd.db}\n", ""), "4:3",
      ["ocppd.storage"]),
     ("YAML syntax", ("plugins:\n", "plugins: [\n"), "", []),
@@ -45,6 +45,35 @@ CASES = [
     ("duplicate station", ("ocpp16_core: {}",
      "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: CP-1}\n      - {id: CP-1}"), "9:",
      ["CP-1"]),
+    ("station that arrives like another", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: a b}\n      - {id: a+b}"), "9:14",
+     ["a+b", ":8:14", "rename"]),
+    ("overlong identity", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: " + "x" * 49 + "}"), "8:14",
+     ["48 characters"]),
+    ("identity with a control character", ("ocpp16_core: {}",
+     'ocpp16_core: {}\n  stations:\n    stations:\n      - {id: "C\\u0085P"}'), "8:14",
+     ["control characters"]),
+    ("identity that is missing", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  stations:\n    stations:\n      - {}"), "8:9", ["id: is required"]),
+    ("listener that is there already", ("  - {address: 127.0.0.1, port: 0, path: /ocpp}",
+     '  - {address: "::", port: 9}\n  - {address: "0.0.0.0", port: 9}'), "3:32",
+     ["listeners[1].port", "listeners[0]", "::", "9"]),
+    ("service of a module that is not there", ("plugins:\n",
+     "services: {ocppd.storage: storage_sqlit}\nplugins:\n"), "3:27",
+     ["storage_sqlit", "those that do: storage_sqlite"]),
+    ("token that is too short", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  http_api: {tokens: [{name: a, role: admin, token: short}]}"), "6:53",
+     ["tokens[0].token", "16 characters"]),
+    ("token of two names", ("ocpp16_core: {}",
+     "ocpp16_core: {}\n  http_api:\n    tokens:\n"
+     "      - {name: a, role: admin, token: 0123456789abcdef}\n"
+     "      - {name: b, role: viewer, token: 0123456789abcdef}"), "9:40", ["another name"]),
+    ("relative socket", ("ocpp16_core: {}", "ocpp16_core: {}\n  http_api: {socket: ctl.sock}"),
+     "6:22", ["absolute path", "off"]),
+    ("part of an hour", ("ocpp16_core: {}", "ocpp16_core: {heartbeat_interval: 1.5h}"), "5:37",
+     ["1.5h is not a whole number"]),
+    ("tab", ("  ocpp16_core", "\tocpp16_core"), "5:1", ["indent with blanks"]),
     ("unreadable secret", ("ocpp16_core: {}",
      "ocpp16_core: {}\n  stations:\n    stations:\n      - {id: CP-1, authorization_key: {file: /none}}"),
      "8:", ["/none"]),
@@ -72,6 +101,20 @@ def test_wrong_configuration_is_refused(tmp_path, label, change, place, words):
     assert daemon.log.text() == said.strip()
     daemon.process = None
     assert os.listdir(tmp_path) == ["ocppd.yaml"]
+
+
+def test_folder_of_modules_starts_at_the_folder_of_the_file(tmp_path):
+    daemon = Daemon(tmp_path)
+    (tmp_path / "modules").symlink_to(PLUGINS)
+    command = [f"{BIN}/ocppd", "--check", "--config", daemon.config]
+    for wrong in ("", "log_lvl: info\n"):  # modules are looked for although other things are wrong
+        with open(daemon.config, "w", encoding="utf-8") as file:
+            file.write("\ufeff" + wrong + GOOD.replace("PATH", str(tmp_path))
+                       + "vendor_conf: false\nmodule_dir: modules\n")
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=DEADLINE_S,
+                              check=False)
+        assert done.returncode == (78 if wrong else 0), done.stderr
+        assert len(done.stderr.splitlines()) == (1 if wrong else 0), done.stderr
 
 
 def test_all_findings_come_at_once(tmp_path):

@@ -91,10 +91,36 @@ conf_refusals_name_place_and_remedy(void **state)
 	} cases[] = {
 		{ "a: [1, 2\nb: 3\n",
 		  "t.yaml:2:2: not valid YAML: did not find expected ',' or ']', "
-		  "while parsing a flow sequence that begins in line 1" },
+		  "while parsing a flow sequence that begins in line 1; a comma or a ] is missing" },
+		{ "a: {b: 1\n",
+		  "t.yaml:2:1: not valid YAML: did not find expected ',' or '}', "
+		  "while parsing a flow mapping that begins in line 1; a comma or a } is missing" },
+		{ "a:\n\tb: 2\n",
+		  "t.yaml:2:1: not valid YAML: found character that cannot start any token, while "
+		  "scanning for the next token that begins in line 2; indent with blanks, not with "
+		  "a tab" },
+		{ "a: @b\n",
+		  "t.yaml:1:4: not valid YAML: found character that cannot start any token, while "
+		  "scanning for the next token that begins in line 1; a text that begins with it "
+		  "needs quotes" },
+		{ "a:\n  b:1\n  c: 2\n",
+		  "t.yaml:3:4: not valid YAML: mapping values are not allowed in this context; "
+		  "check the indentation, and that a blank follows each colon, here and above" },
+		{ "a:\n  b: 1\n c: 2\n",
+		  "t.yaml:3:2: not valid YAML: did not find expected key, while parsing a block "
+		  "mapping that begins in line 1; check the indentation, quotes and brackets here "
+		  "and above" },
+		{ "a:\n  - b\n  c: 1\n",
+		  "t.yaml:3:3: not valid YAML: did not find expected '-' indicator, while parsing "
+		  "a block collection that begins in line 2; what stands in the column of a list "
+		  "begins with -" },
+		{ "\xef\xbb\xbf"
+		  "a: 1\na: 2\n",
+		  "t.yaml:2:1: key \"a\" was given in line 1 already" },
 		{ "a: 1\n\tb: 2\n",
 		  "t.yaml:2:1: not valid YAML: found a tab character that violates "
-		  "indentation, while scanning a plain scalar that begins in line 1" },
+		  "indentation, while scanning a plain scalar that begins in line 1; indent with "
+		  "blanks, not with a tab" },
 		{ "a: [::]\n",
 		  "t.yaml:1:5: not valid YAML: did not find expected node content, while "
 		  "parsing a flow node that begins in line 1; an IPv6 address needs "
@@ -102,7 +128,7 @@ conf_refusals_name_place_and_remedy(void **state)
 		{ "a: ::\n", "t.yaml:1:5: not valid YAML: mapping values are not allowed in this "
 			     "context; an IPv6 address needs quotes, such as \"[::]\"" },
 		{ "a: \"x\n", "t.yaml:2:1: not valid YAML: found unexpected end of stream, while "
-			      "scanning a quoted scalar that begins in line 1" },
+			      "scanning a quoted scalar that begins in line 1; close the quotes" },
 		{ "a: 1\nb: 2\na: 3\n", "t.yaml:3:1: key \"a\" was given in line 1 already" },
 		{ "a: &x 1\n",
 		  "t.yaml:1:4: anchors (\"&x\") are not supported; write the value out where it is "
@@ -120,7 +146,9 @@ conf_refusals_name_place_and_remedy(void **state)
 		{ "\"\": 1\n", "t.yaml:1:1: a key must not be empty" },
 		{ "a: \"x\\0y\"\n", "t.yaml:1:4: a text must not hold the character NUL" },
 		{ "- a\n", "t.yaml:1:1: expected a map (\"key: value\") at the top of the file" },
-		{ "a: 1\nb: \xff\n", "t.yaml:2:4: not valid YAML: invalid leading UTF-8 octet" },
+		{ "a: 1\nb: \xff\n",
+		  "t.yaml:2:4: not valid YAML: invalid leading UTF-8 octet; save the "
+		  "file as UTF-8" },
 	};
 	size_t i;
 
@@ -336,7 +364,8 @@ conf_every_broken_file_is_told(void **state)
 		expected, sizeof(expected),
 		"%s: cannot be read: No such file or directory\n"
 		"%s/10-a.yaml:2:1: not valid YAML: did not find expected node content, while "
-		"parsing a flow node that begins in line 2\n"
+		"parsing a flow node that begins in line 2; a value is missing, or a bracket left "
+		"open\n"
 		"%s/conf.d/30-c.yaml:1:1: expected a map (\"key: value\") at the top of the "
 		"file",
 		folder->main, folder->vendor, folder->path);
