@@ -370,6 +370,8 @@ struct watch {
 	struct ocppd_timer *timer; /* runs while too much waits */
 	bool is_above;
 	bool is_told; /* health says so */
+	bool is_full; /* a bound was reached, and units or queries were refused */
+	uint64_t refused;
 };
 
 struct storage {
@@ -400,7 +402,8 @@ struct storage {
 
 /* Whenever something joined a queue or left it. */
 void watch_queues(struct storage *storage);
-int watch_start(struct storage *storage); /* 0 or OCPPD_ENOMEM */
+void watch_refused(struct storage *storage); /* for a bound that was reached */
+int watch_start(struct storage *storage);    /* 0 or OCPPD_ENOMEM */
 void watch_stop(struct storage *storage);
 
 /* Takes the advisory lock beside the database, for as long as the module runs. */

@@ -335,8 +335,10 @@ storage_unit_new(void *self, struct ocppd_host *host, struct ocppd_unit **ret_un
 	if (storage->state != STORAGE_OPEN)
 		return OCPPD_EIO;
 	if (storage->live_units >= (uint64_t)storage->conf->queue ||
-	    storage->live_bytes >= (uint64_t)storage->conf->queue_size)
+	    storage->live_bytes >= (uint64_t)storage->conf->queue_size) {
+		watch_refused(storage);
 		return OCPPD_EBUSY;
+	}
 	unit = unit_make(storage, host, JOB_UNIT);
 	if (unit == NULL)
 		return OCPPD_ENOMEM;
@@ -409,9 +411,12 @@ storage_query(void *self, struct ocppd_host *host, uint32_t number,
 	struct ocppd_unit *query;
 	int r;
 
-	if (storage->state != STORAGE_OPEN ||
-	    storage->live_queries >= (uint64_t)storage->conf->queue)
+	if (storage->state != STORAGE_OPEN)
 		return OCPPD_EBUSY;
+	if (storage->live_queries >= (uint64_t)storage->conf->queue) {
+		watch_refused(storage);
+		return OCPPD_EBUSY;
+	}
 	statement = statements_get(storage, host, number, &err);
 	if (statement == NULL) {
 		OCPPD_ERROR(storage->host, "statement.refused", OCPPD_STR("err", err.text));

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define FREE_PERCENT 50 /* of a bound: what was refused is taken again for a while */
+
 /* The bounds that may fill up. */
 enum {
 	BOUND_UNITS,
@@ -18,6 +20,7 @@ enum {
 
 struct bound {
 	const char *what;
+	const char *option;
 	int64_t now;
 	int64_t most;
 };
@@ -28,10 +31,11 @@ look(const struct storage *storage, struct bound ret_bounds[BOUNDS])
 	const struct storage_conf *conf = storage->conf;
 
 	ret_bounds[BOUND_UNITS] =
-		(struct bound){ "units of work", storage->live_units, conf->queue };
-	ret_bounds[BOUND_BYTES] = (struct bound){ "bytes of units of work",
+		(struct bound){ "units of work", "queue", storage->live_units, conf->queue };
+	ret_bounds[BOUND_BYTES] = (struct bound){ "bytes of units of work", "queue_size",
 						  (int64_t)storage->live_bytes, conf->queue_size };
-	ret_bounds[BOUND_QUERIES] = (struct bound){ "queries", storage->live_queries, conf->queue };
+	ret_bounds[BOUND_QUERIES] =
+		(struct bound){ "queries", "queue", storage->live_queries, conf->queue };
 }
 
 /* The first of them that is that full, or NULL. Asked for every unit: no division. */
@@ -66,6 +70,49 @@ on_long(struct ocppd_host *host, void *arg)
 	ocppd_health_set(host, "storage_queue", OCPPD_HEALTH_DEGRADED, text);
 }
 
+/* Who is refused sees an error, and the cause only here: at once, and once. */
+void
+watch_refused(struct storage *storage)
+{
+	struct watch *watch = &storage->watch;
+	struct bound bounds[BOUNDS];
+	const struct bound *full;
+	char text[STORAGE_TEXT_SIZE];
+
+	watch->refused++;
+	if (watch->is_full)
+		return;
+	look(storage, bounds);
+	full = find_full(bounds, 100);
+	if (full == NULL)
+		return;
+	watch->is_full = true;
+	(void)snprintf(
+		text, sizeof(text),
+		"the %s that may wait (%s: %lld) are used up: the disk does not keep up, and "
+		"what stations tell is refused until it does",
+		full->what, full->option, (long long)full->most);
+	OCPPD_ERROR(storage->host, "storage.queue_full", OCPPD_STR("text", text));
+	if (watch->timer == NULL || storage->conf->queue_warn == 0)
+		return;
+	watch->is_above = watch->is_told = true;
+	ocppd_timer_cancel(watch->timer);
+	ocppd_health_set(storage->host, "storage_queue", OCPPD_HEALTH_DEGRADED, text);
+}
+
+static void
+look_for_end(struct storage *storage, const struct bound bounds[BOUNDS])
+{
+	struct watch *watch = &storage->watch;
+
+	if (find_full(bounds, FREE_PERCENT) != NULL)
+		return;
+	OCPPD_INFO(storage->host, "storage.queue_freed",
+		   OCPPD_INT("refused", (int64_t)watch->refused));
+	watch->is_full = false;
+	watch->refused = 0;
+}
+
 void
 watch_queues(struct storage *storage)
 {
@@ -73,9 +120,13 @@ watch_queues(struct storage *storage)
 	int64_t most = storage->conf->queue_warn;
 	struct bound bounds[BOUNDS];
 
-	if (watch->timer == NULL || most == 0)
+	if (watch->timer == NULL || (most == 0 && !watch->is_full))
 		return;
 	look(storage, bounds);
+	if (watch->is_full)
+		look_for_end(storage, bounds);
+	if (most == 0)
+		return;
 	if (!watch->is_above && find_full(bounds, most) != NULL) {
 		watch->is_above = true;
 		ocppd_timer_set(watch->timer, storage->conf->queue_warn_time_ms);

@@ -7,7 +7,10 @@ goes on meanwhile.
 import asyncio
 import concurrent.futures
 import contextlib
+import http.client
+import json
 import os
+import signal
 import socket
 import sqlite3
 import time
@@ -235,3 +238,40 @@ def test_requests_that_come_at_once_are_all_answered(tmp_path):
                     answer += piece
                 assert answer.startswith(b"HTTP/1.1 404 "), answer
                 sock.sendall(head)
+
+
+def whole_answer(sock):
+    """Status and body of the one answer that comes."""
+    answer = http.client.HTTPResponse(sock)
+    answer.begin()
+    return answer.status, json.loads(answer.read())
+
+
+def test_requests_that_wait_for_their_turn_hear_of_a_stop(tmp_path):
+    """Whole requests of many at once, and a stop that comes with them: each is answered, those whose
+    turn did not come any more with 503, and none with silence."""
+    request = b"GET /v1/version HTTP/1.1\r\nHost: x\r\n\r\n"
+    with Daemon(tmp_path) as daemon, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(200)]
+        for sock in sockets:
+            sock.settimeout(DEADLINE_S)
+            sock.connect(daemon.socket)
+            sock.sendall(request)
+            assert whole_answer(sock)[0] == 200  # it is accepted, and looked at
+        # All of it is there when the daemon looks again.
+        daemon.process.send_signal(signal.SIGSTOP)
+        try:
+            for sock in sockets:
+                sock.sendall(request)
+            daemon.process.send_signal(signal.SIGTERM)
+        finally:
+            daemon.process.send_signal(signal.SIGCONT)
+        answers = [whole_answer(sock) for sock in sockets]
+        assert {status for status, _ in answers} <= {200, 503}
+        late = [body for status, body in answers if status == 503]
+        assert late and all(body["type"].endswith("shutting-down") for body in late), answers[:3]
+        for sock in sockets:
+            assert sock.recv(1) == b""
+        assert daemon.wait() == 0
+        assert len(daemon.log.events("http.answered", status=503)) == len(late)
+        daemon.process = None
