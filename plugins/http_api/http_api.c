@@ -28,10 +28,6 @@
 
 #include <json-c/json.h>
 
-enum api_metric {
-	METRIC_REQUESTS,
-};
-
 #define DENIED_LOG_US INT64_C(10000000)
 #define ROWS_MAX 100000
 
@@ -403,6 +399,10 @@ static const struct ocppd_metric metrics[] = {
 	[METRIC_REQUESTS] = { "ocppd_http_requests_total",
 			      "Requests to the operator API that were answered",
 			      OCPPD_METRIC_COUNTER, .labels = request_labels },
+	[METRIC_HELD_BACK] = { "ocppd_http_held_back_seconds_total",
+			       "Time in which requests to the operator API waited because it had "
+			       "used its share of the core",
+			       OCPPD_METRIC_COUNTER },
 };
 
 OCPPD_PLUGIN = {

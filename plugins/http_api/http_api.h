@@ -29,6 +29,7 @@ struct api_conf {
 	int64_t port;
 	const char *socket;
 	struct ocppd_sections tokens;
+	int64_t core_share;
 	int64_t max_connections;
 	int64_t max_headers;
 	int64_t max_body;
@@ -44,6 +45,12 @@ struct api_conf {
 	int64_t job_rate;
 	const char *backup_directory;
 	int64_t backup_keep_s;
+};
+
+/* Indices of the metrics table. */
+enum api_metric {
+	METRIC_REQUESTS,
+	METRIC_HELD_BACK,
 };
 
 /* The module's context. */

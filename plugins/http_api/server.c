@@ -390,8 +390,12 @@ server_new(struct api *api)
 	server->base = ocppd_event_base(api->host);
 	TAILQ_INIT(&server->ready);
 	TAILQ_INIT(&server->control.clients);
-	server->turn = ocppd_timer_new(api->host, client_turn, server);
-	if (server->turn == NULL || door_init(&server->tcp, server, false) < 0 ||
+	TAILQ_INIT(&server->writers);
+	share_init(&server->share, ocppd_mono_us(api->host));
+	server->turn = ocppd_timer_new(api->host, turns_next, server);
+	server->write_turn = ocppd_timer_new(api->host, writer_next, server);
+	if (server->turn == NULL || server->write_turn == NULL ||
+	    door_init(&server->tcp, server, false) < 0 ||
 	    door_init(&server->control, server, true) < 0) {
 		server_free(server);
 		return NULL;
@@ -473,10 +477,13 @@ server_free(struct server *server)
 		return;
 
 	server_abort(server);
+	while (!TAILQ_EMPTY(&server->writers)) /* bodies of answers that are sent */
+		writer_free(TAILQ_FIRST(&server->writers));
 	if (!server->timers_are_gone) {
 		ocppd_timer_free(server->tcp.retry);
 		ocppd_timer_free(server->control.retry);
 		ocppd_timer_free(server->turn);
+		ocppd_timer_free(server->write_turn);
 	}
 	free(server);
 }

@@ -11,6 +11,8 @@
 #include <ocppd/error.h>
 
 #include "http_api.h"
+#include "share.h"
+#include "writer.h"
 
 /* Listening sockets and the connections that came through them. Core thread. */
 
@@ -35,12 +37,13 @@ struct server {
 	struct door tcp;
 	struct door control;
 	bool is_stopping;
-	/* Requests are handled a few in a turn of the loop, so that stations' messages get in
-	 * between; the others wait in order. */
-	TAILQ_HEAD(ready_clients, client) ready;
-	struct ocppd_timer *turn; /* set: the turn is not over */
-	uint32_t handled;         /* in this turn */
-	bool timers_are_gone;     /* the core deleted them, and forgot the requests */
+	TAILQ_HEAD(ready_clients, client) ready; /* requests that wait for their turn, in order */
+	struct ocppd_timer *turn;                /* when the next one has it */
+	bool is_turn_set;
+	bool timers_are_gone; /* the core deleted them, and forgot the requests */
+	struct share share;
+	struct writer_list writers;
+	struct ocppd_timer *write_turn;          /* when the next piece is written */
 	void (*on_empty)(struct server *server); /* while stopping: the last connection went */
 };
 
@@ -61,11 +64,17 @@ void client_free(struct client *client);
 void client_finish(struct client *client);
 /* Answers what is under way with 503. */
 void client_abandon(struct client *client);
-/* A turn is over: those that wait, as far as they come to be handled. */
-void client_turn(struct ocppd_host *host, void *server);
 bool client_is_idle(const struct client *client);
 struct client *client_next(struct client *client);
 /* From client.c: the door has one connection less. */
 void door_left(struct door *door);
+
+/* ---- turns.c ------------------------------------------------------------------------------- */
+
+/* A timer's: the one that waited longest has its turn. */
+void turns_next(struct ocppd_host *host, void *server);
+/* Around what the API does for requests, to be taken from its share. */
+void turns_work_begin(struct server *server);
+void turns_work_end(struct server *server);
 
 #endif

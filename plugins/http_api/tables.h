@@ -6,7 +6,7 @@
 #include <ocppd/plugin.h>
 
 /* The rows of the descriptor. */
-#define API_OPTIONS 20
+#define API_OPTIONS 21
 #define API_TOPICS 3
 #define API_ROUTES 26
 

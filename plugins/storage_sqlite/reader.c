@@ -10,6 +10,10 @@
 #include "storage.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define NICE 10 /* lists can wait, what stations wait for cannot */
 
 static int
 run_query(struct reader *reader, struct ocppd_unit *query, struct failure **ret_failure)
@@ -66,6 +70,8 @@ reader_main(void *arg)
 	struct ocppd_beat *beat = reader->db.beat;
 	bool is_closed = false;
 
+	/* Of this thread alone, as Linux has it; where it is refused nothing is lost. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	while (!is_closed) {
 		struct failure *failure = NULL;
 		struct job *job;
