@@ -3,8 +3,10 @@
 """Copies of the database: to a path on the daemon's host, and as a download that leaves nothing
 behind."""
 
+import asyncio
 import http.client
 import os
+import shutil
 import socket
 import sqlite3
 import stat
@@ -12,7 +14,7 @@ import threading
 import time
 
 import pytest
-from harness import DEADLINE_S, Daemon, UnixHTTPConnection
+from harness import DEADLINE_S, Daemon, Station, UnixHTTPConnection, run
 
 
 def fill(daemon, templates=20):
@@ -48,6 +50,11 @@ def fetch(daemon, backup):
     data = answer.read()
     connection.close()
     return answer.status, data
+
+
+async def station_ctl(daemon, *words):
+    """ocppctl beside stations that are served meanwhile."""
+    return await asyncio.get_running_loop().run_in_executor(None, lambda: daemon.ctl(*words))
 
 
 def check(path, templates):
@@ -203,3 +210,53 @@ def test_without_storage_there_is_none(tmp_path):
             "storage_sqlite", "ocpp16_core", "stations", "id_tags")}) as daemon:
         assert daemon.api("POST", "/v1/backup", {})[0] == 501
         assert daemon.api("GET", "/v1/backups") == (200, {"items": []})
+
+
+def test_a_backup_is_restored_as_the_manual_says(tmp_path):
+    """After a crash, when there is a write-ahead log that must not meet the copy."""
+    copy = str(tmp_path / "copy.db")
+
+    async def before(daemon):
+        async with Station.connect(daemon) as station:
+            running = (await station.start(meter=1000))["transactionId"]
+            done = (await station.start(meter=0, connector=2, tag="TAG-2"))["transactionId"]
+            await station.stop(done, meter=500)
+            status, waiting = await daemon.api_async(
+                "PUT", "/v1/stations/CP-9", {"registrationStatus": "Accepted"})
+            assert status == 200
+            status, waiting = await daemon.api_async(
+                "POST", "/v1/stations/CP-9/commands/ClearCache?queue=3600", {})
+            assert status == 202
+            code, _, said = await station_ctl(daemon, "backup", "-o", copy)
+            assert code == 0, said
+            lost = (await station.start(meter=7, connector=3))["transactionId"]
+            return running, done, lost, waiting["commandId"]
+
+    async def after(daemon, running, done, lost):
+        async with Station.connect(daemon, boot=False) as station:
+            assert await station.stop(lost, meter=70) == {}
+            assert await station.stop(running, meter=2500) == {}
+            fresh = (await station.start(meter=2500))["transactionId"]
+        assert fresh not in (running, done, lost) and fresh > lost
+        found = (await daemon.api_async("GET", f"/v1/transactions/{running}"))[1]
+        assert (found["energyWh"], found["flags"]) == (1500, [])
+        assert (await daemon.api_async("GET", f"/v1/transactions/{done}"))[1]["energyWh"] == 500
+        listed = (await daemon.api_async("GET", "/v1/transactions"))[1]["items"]
+        assert [item["flags"] for item in listed if item.get("reportedTransactionId") == lost] == [
+            ["orphan"]]
+
+    options = {"http_api": {"backup_keep": "10min"}, "id_tags": {"unknown_tags": "accept"}}
+    with Daemon(tmp_path, options) as daemon:
+        running, done, lost, command = run(before(daemon))
+        daemon.kill()
+        assert os.path.getsize(tmp_path / "ocppd.db-wal") > 0
+        aside = tmp_path / "aside"
+        aside.mkdir()
+        for name in os.listdir(tmp_path):
+            if name == "ocppd.db" or name.startswith("ocppd.db-"):
+                shutil.move(tmp_path / name, aside / name)
+        shutil.copy(copy, tmp_path / "ocppd.db")
+        daemon.start()
+        assert daemon.api("GET", "/v1/health")[1]["status"] == "ok"
+        run(after(daemon, running, done, lost))
+        assert daemon.api("GET", f"/v1/queued-commands/{command}")[1]["state"] == "waiting"
