@@ -13,6 +13,8 @@
 #define LABELS_MAX 64
 #define LABEL_SIZE 256
 
+static const char wrong_labels[] = "labels: an object of at most 64 strings of at most 255 bytes";
+
 struct change {
 	struct stations *ctx;
 	struct ocppd_request *request;
@@ -114,18 +116,39 @@ set_lines(char **lines, struct json_object *list)
 	return r;
 }
 
+/* Numbers and truth values are labels by their text: `labels.floor=5`. */
 static bool
-are_labels(struct json_object *labels)
+is_label(const char *name, struct json_object *value)
 {
+	enum json_type type = json_object_get_type(value);
+
+	return (type == json_type_string || type == json_type_int || type == json_type_double ||
+		type == json_type_boolean) &&
+	       strlen(name) < LABEL_SIZE && strlen(json_object_get_string(value)) < LABEL_SIZE;
+}
+
+static const char *
+set_labels(struct record *record, struct json_object *labels)
+{
+	struct json_object *texts;
+	int r = 0;
+
 	if (!json_object_is_type(labels, json_type_object) ||
 	    json_object_object_length(labels) > LABELS_MAX)
-		return false;
+		return wrong_labels;
+	texts = json_object_new_object();
 	json_object_object_foreach (labels, name, value) {
-		if (!json_object_is_type(value, json_type_string) || strlen(name) >= LABEL_SIZE ||
-		    json_object_get_string_len(value) >= LABEL_SIZE)
-			return false;
+		if (!is_label(name, value)) {
+			(void)json_object_put(texts);
+			return wrong_labels;
+		}
+		r |= ocppd_json_add_str(texts, name, json_object_get_string(value));
 	}
-	return true;
+	if (r == 0)
+		r = record_set(&record->labels,
+			       json_object_to_json_string_ext(texts, JSON_C_TO_STRING_PLAIN));
+	(void)json_object_put(texts);
+	return r < 0 ? "out of memory" : NULL;
 }
 
 static uint32_t
@@ -177,12 +200,10 @@ merge_body(struct record *record, struct json_object *body)
 	if (json_object_object_get_ex(body, "authUser", NULL) &&
 	    record_set(&record->auth_user, ocppd_json_get_str(body, "authUser")) < 0)
 		return "out of memory";
-	if (labels != NULL && !are_labels(labels))
-		return "labels: an object of at most 64 strings of at most 255 bytes";
-	if (labels != NULL &&
-	    record_set(&record->labels,
-		       json_object_to_json_string_ext(labels, JSON_C_TO_STRING_PLAIN)) < 0)
-		return "out of memory";
+	if (labels != NULL)
+		wrong = set_labels(record, labels);
+	if (wrong != NULL)
+		return wrong;
 	if ((record->security_profile == 1 || record->security_profile == 2) &&
 	    !record_has_key(record))
 		return "authorizationKey: required with securityProfile 1 and 2";

@@ -153,6 +153,24 @@ def test_connected_ones_and_their_selection(daemon):
     run(go())
 
 
+def test_labels_are_texts_and_are_given_as_a_whole(tmp_path):
+    with Daemon(tmp_path) as running:
+        assert running.ctl("stations", "set", "CP-1", "labels.floor=5", "labels.fast=true",
+                           "labels.depot=north", "labels.load=0.5")[0] == 0
+        found = running.api("GET", "/v1/stations/CP-1")[1]["labels"]
+        assert found == {"floor": "5", "fast": "true", "depot": "north", "load": "0.5"}
+        assert identities(running, "label=floor%3D5") == ["CP-1"]
+        assert running.ctl("stations", "set", "CP-1", "registrationStatus=Pending")[0] == 0
+        assert running.api("GET", "/v1/stations/CP-1")[1]["labels"] == found
+        assert running.ctl("stations", "set", "CP-1", "labels.depot=south")[0] == 0
+        assert running.api("GET", "/v1/stations/CP-1")[1]["labels"] == {"depot": "south"}
+        for bad in ([], {"a": None}, {"a": {}}, {"a": ["x"]}, {"a": "x" * 256}, {"a" * 256: "x"},
+                    {str(i): "x" for i in range(65)}):
+            status, said = running.api("PUT", "/v1/stations/CP-1", {"labels": bad})
+            assert status == 400 and said["detail"].startswith("labels: "), bad
+        assert running.api("GET", "/v1/stations/CP-1")[1]["labels"] == {"depot": "south"}
+
+
 def test_ctl_filters(daemon):
     status, out, err = daemon.ctl("stations", "--label", "depot=north", "--limit", "100")
     assert status == 0, err
