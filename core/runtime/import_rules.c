@@ -348,6 +348,12 @@ check_statement(const struct rule_scope *scope, const void *row, struct buf *why
 		check_flags(statement->flags, OCPPD_STATEMENT_READ, why);
 }
 
+static bool
+is_success(uint32_t status)
+{
+	return status == 200 || status == 201 || status == 202 || status == 204;
+}
+
 static void
 check_route(const struct rule_scope *scope, const void *row, struct buf *why)
 {
@@ -365,6 +371,11 @@ check_route(const struct rule_scope *scope, const void *row, struct buf *why)
 		buf_add_str(why, "has no summary; say in one line what it does");
 	else if (route->on_request == NULL)
 		buf_add_str(why, "has no on_request");
+	else if ((route->status != 0 && !is_success(route->status)) ||
+		 (route->other_status != 0 && !is_success(route->other_status) &&
+		  route->other_status != 503))
+		buf_add_str(why, "status and other_status must be 200, 201, 202, 204, or 0; "
+				 "other_status may be 503");
 	if (why->len == 0)
 		check_flags(route->flags, 0, why);
 }

@@ -59,6 +59,10 @@ struct ocppd_route {
 	 * Answer exactly once.
 	 */
 	void (*on_request)(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
+	/* What the API's description says of an answer that is no problem. */
+	uint32_t status;       /* 200 (0 means that), 201, 202, 204 */
+	uint32_t other_status; /* another with such a body, also 503; 0: none */
+	const char *media;     /* of its body, without parameters; NULL: application/json */
 };
 
 /* ---- For handlers --------------------------------------------------------------------------- */

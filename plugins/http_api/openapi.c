@@ -354,8 +354,8 @@ set_body(struct maker *maker, struct json_object *operation, const struct ocppd_
 
 /* Takes schema. */
 static void
-set_stream(struct maker *maker, struct json_object *to, const char *type,
-	   struct json_object *schema)
+set_content(struct maker *maker, struct json_object *to, const char *type,
+	    struct json_object *schema)
 {
 	struct json_object *content = object(maker);
 	struct json_object *media = object(maker);
@@ -365,44 +365,38 @@ set_stream(struct maker *maker, struct json_object *to, const char *type,
 	set(maker, to, "content", content);
 }
 
-/* What is read from a path that ends like that is a table as text. */
-static bool
-is_csv(const struct ocppd_route *row)
+static void
+set_success_of(struct maker *maker, struct json_object *responses, const struct ocppd_route *row,
+	       uint32_t status)
 {
-	size_t len = strlen(row->path);
+	struct json_object *success = object(maker);
+	struct json_object *schema;
+	char number[12];
 
-	return strcmp(row->method, "GET") == 0 && len > 4 &&
-	       strcmp(row->path + len - 4, ".csv") == 0;
+	if (status == 0)
+		status = 200;
+	set_str(maker, success, "description", row->summary);
+	if (status != 204) {
+		schema = row->res.count > 0 ? schema_of_table(maker, row->res.items, row->res.count,
+							      row->res.stride)
+					    : object(maker);
+		if (row->media != NULL && row->res.count == 0)
+			set_str(maker, schema, "type", "string");
+		set_content(maker, success, row->media != NULL ? row->media : "application/json",
+			    schema);
+	}
+	(void)snprintf(number, sizeof(number), "%u", status);
+	set(maker, responses, number, success);
 }
 
 static void
 set_responses(struct maker *maker, struct json_object *operation, const struct ocppd_route *row)
 {
 	struct json_object *responses = object(maker);
-	struct json_object *ok = object(maker);
-	struct json_object *schema;
 
-	if (row->res.count > 0)
-		schema = schema_of_table(maker, row->res.items, row->res.count, row->res.stride);
-	else
-		schema = object(maker);
-	if (is_csv(row))
-		set_str(maker, schema, "type", "string");
-	set_str(maker, ok, "description", row->summary);
-	if (row->on_request == events_get)
-		set_stream(maker, ok, "text/event-stream", schema);
-	else if (row->on_request == backup_data)
-		set_stream(maker, ok, "application/vnd.sqlite3", schema);
-	else if (is_csv(row))
-		set_stream(maker, ok, "text/csv", schema);
-	else
-		set(maker, ok, "content", json_content(maker, schema));
-	if (row->on_request == backup_post)
-		set(maker, responses, "202", json_object_get(ok));
-	if (row->on_request == jobs_post)
-		set(maker, responses, "202", ok);
-	else
-		set(maker, responses, row->on_request == tokens_post ? "201" : "200", ok);
+	set_success_of(maker, responses, row, row->status);
+	if (row->other_status != 0)
+		set_success_of(maker, responses, row, row->other_status);
 	set(maker, responses, "default", reference(maker, "#/components/responses/Problem"));
 	set(maker, operation, "responses", responses);
 }

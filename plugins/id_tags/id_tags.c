@@ -425,7 +425,8 @@ static const struct ocppd_route routes[] = {
 	  .res = OCPPD_TABLE(list_fields), .commands = OCPPD_TABLE(list_commands),
 	  .summary = "The id tags, in order of their text", .on_request = routes_list },
 	{ "GET", "/v1/id-tags.csv", OCPPD_ROLE_VIEWER, .commands = OCPPD_TABLE(export_commands),
-	  .summary = "All id tags as CSV (text/csv)", .on_request = routes_export },
+	  .summary = "All id tags as CSV (text/csv)", .media = "text/csv",
+	  .on_request = routes_export },
 	{ "POST", "/v1/id-tags.csv", OCPPD_ROLE_OPERATOR, .req = OCPPD_TABLE(import_fields),
 	  .res = OCPPD_TABLE(imported_fields), .commands = OCPPD_TABLE(import_commands),
 	  .summary = "Make or change the id tags of a CSV table, all or none if a line is bad",
@@ -438,7 +439,7 @@ static const struct ocppd_route routes[] = {
 	  .summary = "Make or change an id tag; members left out stay, null clears",
 	  .on_request = routes_put },
 	{ "DELETE", "/v1/id-tags/{idTag}", OCPPD_ROLE_OPERATOR,
-	  .commands = OCPPD_TABLE(delete_commands), .summary = "Forget an id tag",
+	  .commands = OCPPD_TABLE(delete_commands), .summary = "Forget an id tag", .status = 204,
 	  .on_request = routes_delete },
 };
 

@@ -215,7 +215,8 @@ static const struct ocppd_command commands[] = {
 
 static const struct ocppd_route routes[] = {
 	{ "GET", "/metrics", OCPPD_ROLE_VIEWER, .commands = OCPPD_TABLE(commands),
-	  .summary = "All metrics, in the text format of Prometheus", .on_request = on_request },
+	  .summary = "All metrics, in the text format of Prometheus", .media = "text/plain",
+	  .on_request = on_request },
 };
 
 OCPPD_PLUGIN = {

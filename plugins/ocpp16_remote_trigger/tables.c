@@ -152,7 +152,7 @@ const struct ocppd_route trigger_routes[TRIGGER_ROUTES] = {
 	{ "POST", "/v1/triggers", OCPPD_ROLE_OPERATOR, .req = OCPPD_TABLE(post_fields),
 	  .res = OCPPD_TABLE(trigger_fields), .commands = OCPPD_TABLE(post_commands),
 	  .summary = "Ask a station for a message, checked, and wait until it arrives",
-	  .on_request = routes_post },
+	  .status = 201, .on_request = routes_post },
 	{ "GET", "/v1/triggers/{triggerId}", OCPPD_ROLE_VIEWER, .res = OCPPD_TABLE(trigger_fields),
 	  .commands = OCPPD_TABLE(get_commands), .summary = "One trigger and what came of it",
 	  .on_request = routes_get },

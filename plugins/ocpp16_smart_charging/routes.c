@@ -539,7 +539,7 @@ const struct ocppd_route smart_routes[] = {
 	{ "DELETE", "/v1/charging-profiles/{name}", OCPPD_ROLE_OPERATOR,
 	  .commands = OCPPD_TABLE(delete_commands),
 	  .summary = "Delete a charging profile template; stations keep what they have",
-	  .on_request = templates_delete },
+	  .status = 204, .on_request = templates_delete },
 	{ "POST", "/v1/charging-profiles/{name}/install", OCPPD_ROLE_OPERATOR,
 	  .req = OCPPD_TABLE(install_fields), .res = OCPPD_TABLE(installing_fields),
 	  .commands = OCPPD_TABLE(install_commands),

@@ -8,6 +8,7 @@
 #include "smart.h"
 
 #include <json.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,15 +220,46 @@ outcome_json(const struct ocppd_outcall *call, const char *result)
 	return body;
 }
 
+/* The problem, with the result beside it, as of a single command. */
+static struct json_object *
+problem_json(const struct ocppd_outcall *call, const char *result, uint32_t status,
+	     const char *detail)
+{
+	struct json_object *body = outcome_json(call, result);
+
+	ocppd_json_add_str(body, "type",
+			   status == 504 ? "urn:ocppd:problem:timeout"
+					 : "urn:ocppd:problem:station-error");
+	ocppd_json_add_str(body, "title", status == 504 ? "Timeout" : "Station error");
+	ocppd_json_add_int(body, "status", status);
+	ocppd_json_add_str(body, "detail", detail);
+	return body;
+}
+
+static void
+reply_timeout(struct work *work, const struct ocppd_outcall *call)
+{
+	ocppd_request_reply(
+		work->base.owner->host, work->base.request, 504,
+		problem_json(call, "timeout", 504,
+			     "the station did not answer in time; it may still carry it out"));
+}
+
 static void
 reply_error(struct work *work, const struct ocppd_outcall *call)
 {
-	struct json_object *body = outcome_json(call, "error");
 	struct json_object *error = json_object_new_object();
+	struct json_object *body;
 	const char *code = "";
 	const char *description = "";
+	char *detail = NULL;
 
 	(void)ocppd_outcall_error(call, &code, &description, NULL);
+	if (asprintf(&detail, "the station answered: %s",
+		     description[0] == '\0' ? "an error without a description" : description) < 0)
+		detail = NULL;
+	body = problem_json(call, "error", 502, detail);
+	free(detail);
 	ocppd_json_add_str(error, "code", code);
 	ocppd_json_add_str(error, "description", description);
 	ocppd_json_add(body, "error", error);
@@ -297,7 +329,7 @@ on_installed(struct ocppd_host *host, const struct delivery_end *end, void *arg)
 		reply_error(work, call);
 		break;
 	case OCPPD_RES_TIMEOUT:
-		ocppd_request_reply(host, work->base.request, 504, outcome_json(call, "timeout"));
+		reply_timeout(work, call);
 		break;
 	case OCPPD_RES_REFUSED:
 		(void)ocppd_outcall_error(call, &code, &reason, NULL);

@@ -251,7 +251,7 @@ static const struct ocppd_field put_fields[] = {
 	{ "strict", OCPPD_T_BOOLEAN },
 	{ "allowedProtocols", OCPPD_T_STRING, OCPPD_LIST, .max = 64, .max_items = 8,
 	  .doc = "WebSocket subprotocols; none: all" },
-	{ "labels", OCPPD_T_ANY, .doc = "an object of strings" },
+	{ "labels", OCPPD_T_ANY, .doc = "an object of strings, instead of those it had" },
 };
 static const struct ocppd_field connection_fields[] = {
 	{ "remote", OCPPD_T_STRING },           { "protocol", OCPPD_T_STRING },
@@ -471,7 +471,7 @@ const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
 	  .commands = OCPPD_TABLE(delete_commands),
 	  .summary = "Delete a station and what it is configured with, and close its connection; "
 		     "its transactions stay, and one under way is in the way",
-	  .on_request = routes_delete },
+	  .status = 204, .on_request = routes_delete },
 	{ "GET", "/v1/stations/{stationId}/configuration", OCPPD_ROLE_VIEWER,
 	  .res = OCPPD_TABLE(keys_fields), .commands = OCPPD_TABLE(keys_commands),
 	  .summary = "A station's configuration keys as last read", .on_request = routes_keys },
@@ -502,7 +502,8 @@ const struct ocppd_route stations_routes[STATIONS_ROUTES] = {
 	  .summary = "Store a configuration template, or replace it", .on_request = templates_put },
 	{ "DELETE", "/v1/configuration-templates/{template}", OCPPD_ROLE_OPERATOR,
 	  .commands = OCPPD_TABLE(template_delete_commands),
-	  .summary = "Forget a configuration template", .on_request = templates_delete },
+	  .summary = "Forget a configuration template", .status = 204,
+	  .on_request = templates_delete },
 	{ "POST", "/v1/configuration-templates/{template}/import", OCPPD_ROLE_OPERATOR,
 	  .req = OCPPD_TABLE(import_body), .res = OCPPD_TABLE(template_fields),
 	  .commands = OCPPD_TABLE(import_commands),

@@ -193,7 +193,10 @@ AT(ocppd_route, res, 56);
 AT(ocppd_route, commands, 72);
 AT(ocppd_route, summary, 88);
 AT(ocppd_route, on_request, 96);
-LEAST(ocppd_route, 104);
+AT(ocppd_route, status, 104);
+AT(ocppd_route, other_status, 108);
+AT(ocppd_route, media, 112);
+LEAST(ocppd_route, 120);
 
 AT(ocppd_request_server, struct_size, 0);
 AT(ocppd_request_server, reserved, 4);

@@ -24,6 +24,7 @@ import uuid
 
 import pytest
 import websockets
+from described import description_of
 from official import Conversation
 
 DEADLINE_S = float(os.environ.get("OCPPD_TEST_DEADLINE", "30"))
@@ -273,7 +274,22 @@ class Daemon:
             raw = answer.read()
         finally:
             connection.close()
+        described = description_of((*sorted(self.settings["plugins"]), PLUGINS), self.describe)
+        if described is not None:
+            described.check(method, path, answer.status, answer.getheader("Content-Type"), raw)
         return answer.status, json.loads(raw) if raw else None
+
+    def describe(self):
+        """What it says of its API; status 0: nothing at present."""
+        connection = UnixHTTPConnection(self.socket)
+        try:
+            connection.request("GET", "/v1/openapi.json")
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except OSError:
+            return 0, b""
+        finally:
+            connection.close()
 
     async def api_async(self, *args, **more):
         return await asyncio.get_running_loop().run_in_executor(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from described import Description, jsonschema
 from harness import BIN, Daemon
 
 VALIDATOR = "openapi-spec-validator==0.7.1"
@@ -103,3 +104,43 @@ COMPLETIONS = [
 def test_completion_comes_from_the_daemon(daemon, words, expected):
     daemon.api("PUT", "/v1/stations/CP-C", {})
     assert expected <= set(offered(daemon, *words))
+
+
+def test_every_answer_is_compared_with_the_description(daemon):
+    """What harness.Daemon.api does with each: here it must find what is wrong."""
+    status, spec = daemon.api("GET", "/v1/openapi.json")
+    assert status == 200
+    described = Description(spec)
+    json_type, tag = "application/json", "/v1/id-tags/A"
+    good = b'{"idTag":"A","status":"Accepted","source":"database"}'
+    described.check("GET", tag, 200, json_type, good)
+    described.check("DELETE", tag, 204, None, b"")
+    described.check("GET", tag + "/nothing", 200, "image/png", b"not ours")
+    wrong = [
+        ("PUT", tag, 201, json_type, good), ("DELETE", tag, 200, json_type, good),
+        ("GET", tag, 200, "text/html", good), ("GET", tag, 200, json_type, b""),
+        ("GET", tag, 404, json_type, b'{"type":"urn:x","title":"x","status":404}'),
+        ("GET", tag, 404, "application/problem+json", b'{"type":"urn:x","title":"x","status":400}'),
+    ]
+    if jsonschema is not None:
+        wrong += [("GET", tag, 200, json_type, good[:-1] + b',"colour":"red"}'),
+                  ("GET", tag, 200, json_type, b'{"idTag":"A","source":"database"}'),
+                  ("GET", tag, 200, json_type, good.replace(b'"A"', b"5"))]
+    for answer in wrong:
+        with pytest.raises(AssertionError):
+            described.check(*answer)
+
+
+@pytest.mark.parametrize("method, path, statuses, media", [
+    ("post", "/v1/stations/{stationId}/commands/{Action}", ["200", "202"], "application/json"),
+    ("post", "/v1/tokens", ["201"], "application/json"),
+    ("post", "/v1/commands", ["202"], "application/json"),
+    ("delete", "/v1/stations/{stationId}", ["204"], None),
+    ("get", "/v1/events", ["200"], "text/event-stream"),
+    ("get", "/v1/transactions.csv", ["200"], "text/csv"),
+])
+def test_openapi_tells_statuses_and_media(daemon, method, path, statuses, media):
+    responses = daemon.api("GET", "/v1/openapi.json")[1]["paths"][path][method]["responses"]
+    assert sorted(responses) == sorted([*statuses, "default"])
+    for status in statuses:
+        assert list(responses[status].get("content", {})) == ([media] if media else [])

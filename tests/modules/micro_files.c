@@ -235,7 +235,7 @@ static const struct ocppd_route routes[] = {
 	{ "GET", "/v1/micro/transfers", OCPPD_ROLE_OPERATOR, .query = OCPPD_TABLE(id_query),
 	  .summary = "Show", .on_request = show },
 	{ "PUT", "/v1/micro/transfers", OCPPD_ROLE_OPERATOR, .query = OCPPD_TABLE(change_query),
-	  .summary = "Extend, or withdraw", .on_request = change },
+	  .summary = "Extend, or withdraw", .status = 204, .on_request = change },
 	{ "GET", "/v1/micro/files", OCPPD_ROLE_OPERATOR, .query = OCPPD_TABLE(id_query),
 	  .summary = "File", .on_request = file },
 	{ "GET", "/v1/micro/images", OCPPD_ROLE_OPERATOR, .summary = "Images",
