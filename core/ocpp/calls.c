@@ -497,7 +497,9 @@ warn_findings(struct ocpp *ocpp, struct ocppd_outcall *call, const struct findin
 		const struct ocppd_finding *finding = &findings->items[i];
 		char text[512];
 
-		(void)snprintf(text, sizeof(text), "%s: %s (%s)", finding->path,
+		/* A finding about the message as a whole has no path. */
+		(void)snprintf(text, sizeof(text), "%s%s%s (%s)", finding->path,
+			       finding->path[0] == '\0' ? "" : ": ",
 			       ocppd_callerror_name(call->row->protocol, finding->code),
 			       finding->quirk);
 		outcall_add_warning(call, text);
@@ -545,9 +547,14 @@ on_result(struct ocpp *ocpp, struct ocppd_outcall *call, struct inbound *message
 static void
 on_error(struct ocpp *ocpp, struct ocppd_outcall *call, struct inbound *message)
 {
+	const char *code = message->error_code;
+
 	warn_findings(ocpp, call, message->findings);
-	tally_error_named(call->row->to_tally, call->row->protocol, message->error_code);
-	outcall_set_error(call, message->error_code, message->text, message->payload);
+	/* C06: a code that is missing, or no text, says as much as this one. */
+	if (code[0] == '\0')
+		code = ocppd_callerror_name(call->row->protocol, OCPPD_CALLERROR_GENERIC);
+	tally_error_named(call->row->to_tally, call->row->protocol, code);
+	outcall_set_error(call, code, message->text, message->payload);
 	message->payload = NULL;
 	outcall_end(ocpp, call, OCPPD_RES_ERROR);
 }
