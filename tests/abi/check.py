@@ -3,7 +3,8 @@
 # Copyright the ocppd authors
 """Checks of the interface between the core and its modules, by ordinary binary tools.
 
-headers   each public header compiles alone, as C11 and C++17, without hidden padding
+headers   each public header compiles alone, as C99, C11, C++11 and C++17, without hidden padding,
+          and a module in C++ has its descriptor and nothing else to show
 symbols   what the headers declare, the version map names and the library exports is the same
 statics   no object file of core or modules has a mutable variable of static storage
 modules   each module exports its descriptor only, and needs no other module
@@ -53,9 +54,9 @@ def public_headers(args):
 
 def check_headers(args):
     cxx = shutil.which("g++") or shutil.which("c++")
-    compilers = [(args.cc, "c11", "c")]
+    compilers = [(args.cc, "c99", "c"), (args.cc, "c11", "c")]
     if cxx:
-        compilers.append((cxx, "c++17", "c++"))
+        compilers += [(cxx, "c++11", "c++"), (cxx, "c++17", "c++")]
     errors = []
     for header in public_headers(args):
         name = header.relative_to(args.source / "include")
@@ -69,6 +70,16 @@ def check_headers(args):
                 errors.append(f"{name} as {standard}: {done.stderr}")
     if not cxx:
         print("no C++ compiler: checked as C only")
+        return report(errors)
+    with tempfile.TemporaryDirectory() as name:
+        module = pathlib.Path(name) / "acme_cpp.so"
+        output(cxx, "-std=c++11", f"-I{args.source}/include", "-Wall", "-Wextra", "-Wpedantic",
+               "-Werror", "-fPIC", "-fvisibility=hidden", "-shared", "-nostdlib", "-o", module,
+               args.source / "tests/abi/module.cpp")
+        if exported_symbols(module) != {"ocppd_plugin"}:
+            errors.append(f"module.cpp exports {exported_symbols(module)}")
+        if "ocppd-abi 1." not in output("readelf", "-p", ".ocppd_abi", module):
+            errors.append("module.cpp has no note of its ABI")
     return report(errors)
 
 
