@@ -68,21 +68,29 @@ on_connector(const struct ocppd_connector_info *info, void *arg)
 	return 0;
 }
 
+bool
+connector_is_known(struct smart *ctx, struct ocppd_station *station, int64_t connector,
+		   uint32_t *ret_count)
+{
+	struct connector_search search = { .connector = connector };
+
+	(void)ctx->stations->connector_each(ctx->stations_self, ctx->host, station, on_connector,
+					    &search);
+	*ret_count = search.count;
+	return connector == 0 || search.is_found;
+}
+
 static void
 warn_connector(struct smart *ctx, struct ocppd_host *host, struct ocppd_outcall *call,
 	       int64_t connector)
 {
-	struct connector_search search = { .connector = connector };
+	uint32_t count;
 
 	if (connector < 0) {
 		ocppd_outcall_warn(host, call, "connectorId: must not be negative");
 		return;
 	}
-	if (connector == 0)
-		return;
-	(void)ctx->stations->connector_each(ctx->stations_self, ctx->host,
-					    ocppd_outcall_station(call), on_connector, &search);
-	if (search.count > 0 && !search.is_found)
+	if (!connector_is_known(ctx, ocppd_outcall_station(call), connector, &count) && count > 0)
 		ocppd_outcall_warn(host, call,
 				   "connectorId: the station never reported connector %lld",
 				   (long long)connector);

@@ -123,6 +123,27 @@ periods_json(const struct composite_period *periods, int64_t count)
 	return list;
 }
 
+/* An empty schedule of a connector that there is not says nothing: tell so. */
+static void
+add_warnings(struct smart *ctx, struct json_object *body, const struct smart_query *query)
+{
+	struct json_object *list;
+	char text[96];
+	uint32_t count;
+
+	if (connector_is_known(ctx, query->station, query->connector, &count))
+		return;
+	if (count == 0)
+		snprintf(text, sizeof(text), "the station has not reported any connector yet");
+	else
+		snprintf(text, sizeof(text),
+			 "connectorId: the station never reported connector %lld",
+			 (long long)query->connector);
+	list = json_object_new_array();
+	json_object_array_add(list, json_object_new_string(text));
+	ocppd_json_add(body, "warnings", list);
+}
+
 /* Computes; NULL: the request was answered. */
 static struct json_object *
 computed_json(struct smart *ctx, struct ocppd_request *request, const struct smart_query *query,
@@ -146,6 +167,7 @@ computed_json(struct smart *ctx, struct ocppd_request *request, const struct sma
 	ocppd_json_add_int(body, "duration", query->duration_s);
 	ocppd_json_add_str(body, "chargingRateUnit", rate_unit_word(query->unit));
 	ocppd_json_add(body, "chargingSchedulePeriod", periods_json(periods, count));
+	add_warnings(ctx, body, query);
 	*ret_count = count;
 	return body;
 }
@@ -456,7 +478,7 @@ static const struct ocppd_field restored_fields[] = {
 static const struct ocppd_field composite_query[] = {
 	{ "from", OCPPD_T_TIMESTAMP, .doc = "default: now" },
 	{ "duration", OCPPD_T_INTEGER, .min = 1, .max = DURATION_MAX_S,
-	  .doc = "seconds, default a day" },
+	  .doc = "seconds, default a day, at most 31 days" },
 	{ "unit", OCPPD_T_STRING, .one_of = unit_words, .doc = "default A" },
 	{ "compare", OCPPD_T_BOOLEAN, .doc = "ask the station, too: for operators" },
 };
@@ -489,6 +511,7 @@ static const struct ocppd_field composite_fields[] = {
 	{ "reported", OCPPD_T_OBJECT, .fields = OCPPD_TABLE(reported_fields) },
 	{ "agrees", OCPPD_T_BOOLEAN, .doc = "with compare, if the station reported a schedule" },
 	{ "differences", OCPPD_T_OBJECT, OCPPD_LIST, .fields = OCPPD_TABLE(difference_fields) },
+	{ "warnings", OCPPD_T_STRING, OCPPD_LIST, .doc = "of a connector that was never reported" },
 };
 
 static const struct ocppd_command list_commands[] = {

@@ -207,6 +207,10 @@ void follow_fini(struct smart_slot *slot);
 /* The transaction under way at a connector; false: there is none. */
 bool charging_find(struct smart *ctx, struct ocppd_station *station, int64_t connector,
 		   struct charging *ret);
+/* Whether the station ever reported it; connector 0 is the station. *ret_count: connectors that it
+ * reported. */
+bool connector_is_known(struct smart *ctx, struct ocppd_station *station, int64_t connector,
+			uint32_t *ret_count);
 int prepare_set(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,
 		void *ctx, struct ocppd_error *err);
 void completed_set(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,

@@ -339,7 +339,21 @@ def test_composite_is_computed_and_compared(tmp_path):
             assert [item["limit"] for item in body["chargingSchedulePeriod"]] == [15.9]
             assert (await composite(daemon, query=query + "&compare=true"))[0] == 422
             assert (await composite(daemon, connector=65))[0] == 404
-            assert (await composite(daemon, query="duration=0"))[0] == 400
+            assert "warnings" not in body
+            for bad in (0, 31 * 86400 + 1, 10**30):
+                status, problem = await composite(daemon, query=f"duration={bad}")
+                assert status == 400 and "duration is not a number from 1 to 2678400" in problem["detail"]
+            status, body = await composite(daemon, query=f"duration={31 * 86400}")
+            assert status == 200 and body["duration"] == 31 * 86400
+            # One that there is not has limits, too; but nobody ever saw it.
+            status, body = await composite(daemon, connector=3, query=query)
+            assert status == 200 and body["warnings"] == [
+                "connectorId: the station never reported connector 3"]
+            assert "warnings" not in (await composite(daemon, connector=0, query=query))[1]
+            assert daemon.api("PUT", "/v1/stations/CP-NEW", {})[0] == 200
+            status, body = await daemon.api_async(
+                "GET", "/v1/stations/CP-NEW/connectors/1/composite-schedule")
+            assert status == 200 and body["warnings"] == ["the station has not reported any connector yet"]
 
             station.on_call["GetCompositeSchedule"] = lambda req: said["answer"]
             start = "2024-03-05T07:00:00Z"
