@@ -96,6 +96,24 @@ warn_connector(struct smart *ctx, struct ocppd_host *host, struct ocppd_outcall 
 				   (long long)connector);
 }
 
+bool
+pause_is_stop(const struct ocppd_station *station)
+{
+	const char *value = ocppd_station_option(station, "pause");
+
+	return value != NULL && strcmp(value, "stop") == 0;
+}
+
+static void
+warn_pause(struct smart *ctx, struct ocppd_outcall *call, const struct profile *profile)
+{
+	if (pause_is_stop(ocppd_outcall_station(call)) &&
+	    pause_is_in(profile, ctx->conf->voltage_v))
+		ocppd_outcall_warn(ctx->host, call,
+				   "csChargingProfiles.chargingSchedule: the station takes no "
+				   "limit below 6 A (pause=stop)");
+}
+
 static void
 warn_transaction(struct smart *ctx, struct ocppd_outcall *call, const struct profile *profile)
 {
@@ -241,6 +259,7 @@ prepare_set(struct ocppd_host *host, struct ocppd_outcall *call, struct json_obj
 	}
 	profile_check(profile, json, ocppd_now_us(host) / 1000000, on_complaint, &warning);
 	warn_transaction(ctx, call, profile);
+	warn_pause(ctx, call, profile);
 	return read_limits(ctx, call, profile);
 }
 

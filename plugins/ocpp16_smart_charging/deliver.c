@@ -3,8 +3,9 @@
 /*
  * Profiles that the daemon composes itself, from a template or for another module: as the station
  * takes them, as far as that is known, and, if it refuses all the same, in other words that amount
- * to the same, one after the other, once after each boot (quirks H01, H03, H04). What an operator
- * sends as a command does not come here: it goes out as given.
+ * to the same, one after the other, once after each boot (quirks H01, H03, H04); or, where a pause
+ * is known to upset the station, by the end of the transaction (quirk H08). What an operator sends
+ * as a command does not come here: it goes out as given.
  */
 #include "smart.h"
 
@@ -28,6 +29,9 @@ struct delivery {
 	uint32_t tried;      /* a bit for each set of changes */
 	uint32_t calls;      /* that were answered */
 	bool is_unit_needed; /* our own checks said so */
+	uint32_t stop_at;    /* quirk H08: transactions to be ended, and how many were asked */
+	uint32_t stop_count;
+	struct charging stops[SMART_CHARGING_MAX];
 };
 
 static void
@@ -252,6 +256,102 @@ on_result(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	smart_done(ctx);
 }
 
+/* ---- Ending instead of pausing ----------------------------------------------------------------
+ */
+
+/* The youngest of each connector: older ones are records that were left open. */
+static int
+note_stop(const struct ocppd_tx_info *info, void *arg)
+{
+	struct delivery *delivery = arg;
+	const struct profile *profile = delivery->profile;
+	const struct charging charging = { connector_of(info->place), info->transaction_id,
+					   info->start_us / 1000000 };
+	uint32_t at = 0;
+
+	if ((info->flags & OCPPD_TX_STALE) != 0)
+		return 0;
+	if (delivery->connector != 0 && charging.connector != delivery->connector)
+		return 0;
+	if (profile->has_transaction && profile->transaction_id != charging.transaction_id)
+		return 0;
+	if (!pause_is_at(profile, &charging, delivery->context.now_s,
+			 delivery->ctx->conf->voltage_v))
+		return 0;
+	while (at < delivery->stop_count && delivery->stops[at].connector != charging.connector)
+		at++;
+	if (at == SMART_CHARGING_MAX)
+		return 0;
+	delivery->stops[at] = charging;
+	delivery->stop_count += at == delivery->stop_count ? 1 : 0;
+	return 0;
+}
+
+static void on_stopped(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+		       struct json_object *conf, void *arg);
+
+static int
+send_stop(struct delivery *delivery, struct ocppd_error *err)
+{
+	struct ocppd_call_request request = {
+		.struct_size = sizeof(request),
+		.flags = delivery->request.flags,
+		.station = delivery->request.station,
+		.action = "RemoteStopTransaction",
+		.payload = json_object_new_object(),
+		.requester = delivery->requester,
+	};
+	const struct charging *charging = &delivery->stops[delivery->stop_at++];
+
+	if (request.payload == NULL ||
+	    ocppd_json_add_int(request.payload, "transactionId", charging->transaction_id) < 0) {
+		(void)json_object_put(request.payload);
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	}
+	return ocppd_call_send(delivery->ctx->host, &request, on_stopped, delivery, err);
+}
+
+static void
+on_stopped(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
+	   struct json_object *conf, void *arg)
+{
+	struct delivery *delivery = arg;
+	struct smart *ctx = delivery->ctx;
+	const char *status = ocppd_json_get_str(conf, "status");
+	const struct delivery_end end = {
+		.call = call,
+		.conf = conf,
+		.adapted = "RemoteStopTransaction",
+		.result = result,
+		.calls = delivery->stop_at,
+		.is_stopped = true,
+	};
+
+	if (status != NULL && strcmp(status, "Accepted") == 0 && !ctx->is_stopping &&
+	    delivery->stop_at < delivery->stop_count && send_stop(delivery, NULL) >= 0)
+		return;
+	delivery->fn(host, &end, delivery->arg);
+	delivery_free(delivery);
+	smart_done(ctx);
+}
+
+/* Whether the profile would pause what is under way at a station that takes no pauses. */
+static bool
+is_stop_wanted(struct delivery *delivery)
+{
+	struct smart *ctx = delivery->ctx;
+	struct ocppd_station *station = delivery->request.station;
+
+	if (!pause_is_stop(station) || !pause_is_in(delivery->profile, ctx->conf->voltage_v))
+		return false;
+	(void)ctx->transactions->active_each(ctx->transactions_self, ctx->host, station, note_stop,
+					     delivery);
+	return delivery->stop_count > 0;
+}
+
+/* ---- Sending, to begin with -------------------------------------------------------------------
+ */
+
 /* Of what the station wants, as much as can be done. */
 static uint32_t
 wanted_changes(const struct delivery *delivery)
@@ -313,9 +413,14 @@ deliver(struct smart *ctx, const struct delivery_request *request, struct json_o
 		return ocppd_error_set(err, r, "a number is beyond all sense");
 	}
 	context_init(delivery);
-	if (!request->is_as_given)
-		changes = wanted_changes(delivery);
-	r = send_changed(delivery, changes, err);
+	if (!request->is_as_given && is_stop_wanted(delivery)) {
+		ocppd_quirk_hit(ctx->host, request->station, "H08", "stop");
+		r = send_stop(delivery, err);
+	} else {
+		if (!request->is_as_given)
+			changes = wanted_changes(delivery);
+		r = send_changed(delivery, changes, err);
+	}
 	if (r < 0) {
 		delivery_free(delivery);
 		return r;

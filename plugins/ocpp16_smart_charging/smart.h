@@ -14,16 +14,17 @@
 #include <ocppd/work.h>
 
 #include "adapt.h"
+#include "pause.h"
 #include "profile.h"
 
 /*
  * The module's state and the seams between its files: composite.c (the schedule, pure), profile.c
- * (profiles and their rules, pure), adapt.c (other words for a profile, pure), installed.c (what
- * stations hold), load.c (what of it is on record), commands.c (the three actions), deliver.c
- * (profiles as stations take them), restore.c (sending again what a station may have lost),
- * follow.c (whether limits are kept), service.c (for other modules), templates.c and routes.c
- * (operator API), schema.c (the messages), tables.c (tables and statements),
- * ocpp16_smart_charging.c (life).
+ * (profiles and their rules, pure), pause.c (limits that nothing charges below, pure), adapt.c
+ * (other words for a profile, pure), installed.c (what stations hold), load.c (what of it is on
+ * record), commands.c (the three actions), deliver.c (profiles as stations take them), restore.c
+ * (sending again what a station may have lost), follow.c (whether limits are kept), service.c (for
+ * other modules), templates.c and routes.c (operator API), schema.c (the messages), tables.c
+ * (tables and statements), ocpp16_smart_charging.c (life).
  */
 struct smart_conf {
 	int64_t voltage_v;
@@ -178,7 +179,8 @@ struct delivery_end { /* the last call, as in ocppd_result_fn */
 	struct json_object *conf;
 	const char *adapted; /* what it was changed to; "": as asked */
 	uint32_t result;
-	uint32_t calls; /* that the station answered */
+	uint32_t calls;  /* that the station answered */
+	bool is_stopped; /* transactions were to end, and no profile was sent (quirk H08) */
 };
 typedef void delivered_fn(struct ocppd_host *host, const struct delivery_end *end, void *arg);
 /* Sends a profile, taken also on error. Returns as ocppd_call_send. */
@@ -211,6 +213,8 @@ bool charging_find(struct smart *ctx, struct ocppd_station *station, int64_t con
  * reported. */
 bool connector_is_known(struct smart *ctx, struct ocppd_station *station, int64_t connector,
 			uint32_t *ret_count);
+/* Quirk H08: a pause is made by ending the transaction, with the option `pause=stop`. */
+bool pause_is_stop(const struct ocppd_station *station);
 int prepare_set(struct ocppd_host *host, struct ocppd_outcall *call, struct json_object *req,
 		void *ctx, struct ocppd_error *err);
 void completed_set(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,

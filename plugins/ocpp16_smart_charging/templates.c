@@ -298,7 +298,7 @@ reply_confirmed(struct work *work, const struct delivery_end *end)
 	struct json_object *profile =
 		ocppd_json_get(ocppd_outcall_request(call), "csChargingProfiles");
 
-	if (status != NULL && strcmp(status, "Accepted") == 0) {
+	if (status != NULL && strcmp(status, "Accepted") == 0 && !end->is_stopped) {
 		installed_name(work->base.ctx, ocppd_outcall_station(call),
 			       ocppd_json_get_int(profile, "chargingProfileId", 0),
 			       ocppd_request_param(work->base.request, "name"));

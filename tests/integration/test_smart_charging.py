@@ -305,6 +305,45 @@ def test_templates_are_checked_stored_and_installed(tmp_path):
         run(play(daemon))
 
 
+def test_a_pause_of_the_station_ends_all_that_it_pauses(tmp_path):
+    """Quirk H08, pause=stop: one after the other; one that is refused ends the matter."""
+    async def play(daemon):
+        pause = {"stackLevel": 0, "chargingProfilePurpose": "ChargePointMaxProfile",
+                 "chargingProfileKind": "Absolute", "chargingSchedule": {
+                     "chargingRateUnit": "W", "startSchedule": "2024-01-01T00:00:00Z",
+                     "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 0}]}}
+        assert daemon.api("PUT", "/v1/charging-profiles/off", pause)[0] == 200
+        assert daemon.api("PUT", "/v1/stations/CP-1", {"quirks": ["pause=stop"]})[0] == 200
+        answers, stopped = ["Accepted", "Accepted"], []
+
+        def on_stop(req):
+            stopped.append(req["transactionId"])
+            return {"status": answers.pop(0)}
+
+        async def install():
+            return await daemon.api_async("POST", "/v1/charging-profiles/off/install",
+                                          {"stationId": "CP-1", "connectorId": 0})
+        async with Station.connect(daemon) as station:
+            station.on_call["RemoteStopTransaction"] = on_stop
+            numbers = [(await station.start(tag=f"TAG-{n}", connector=n))["transactionId"] for n in (1, 2)]
+            status, body = await install()
+            assert (status, body["status"], body["adapted"]) == (200, "Accepted", "RemoteStopTransaction")
+            assert sorted(stopped) == sorted(numbers) and "chargingProfile" not in body
+            assert await held(daemon) == []
+            answers[:] = ["Rejected", "Accepted"]
+            status, body = await install()
+            assert (status, body["status"]) == (200, "Rejected") and len(stopped) == 3
+            # Without the option it is a limit like any other.
+            assert daemon.api("PUT", "/v1/stations/CP-1", {"quirks": ["pause=stop", "pause=limit0"]})[0] == 200
+        async with Station.connect(daemon) as station:
+            accept(station)
+            status, body = await install()
+            assert (status, body["status"]) == (200, "Accepted") and len(await held(daemon)) == 1
+
+    with Daemon(tmp_path, {**MODULE, "id_tags": {"tags": [{"id": "TAG-1"}, {"id": "TAG-2"}]}}) as daemon:
+        run(play(daemon))
+
+
 async def composite(daemon, connector=1, query=""):
     return await daemon.api_async(
         "GET", f"/v1/stations/CP-1/connectors/{connector}/composite-schedule?{query}")

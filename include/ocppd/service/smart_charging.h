@@ -74,7 +74,9 @@ struct ocppd_charging_outcome {
 	uint32_t outcome; /* OCPPD_CHARGING_* */
 	int64_t profile_id;
 	const char *text; /* why; or, if it was accepted in other words, in which: "Relative, W at
-			   * 230 V"; else "". Borrowed until the return. */
+			   * 230 V"; "RemoteStopTransaction": its station takes no pauses, and what
+			   * was under way is to end instead, with nothing installed (quirk H08);
+			   * else "". Borrowed until the return. */
 };
 typedef void ocppd_charging_fn(struct ocppd_host *host,
 			       const struct ocppd_charging_outcome *outcome, void *arg);
