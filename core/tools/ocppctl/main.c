@@ -44,6 +44,10 @@
 
 #define PAGES_MAX 100000
 
+struct stream {
+	char last_id[64]; /* of the last event; "": none had one */
+};
+
 struct status_exit {
 	uint32_t status;
 	int exit;
@@ -189,13 +193,13 @@ fetch_spec(const struct http_server *server, struct spec *ret_spec)
 	return status;
 }
 
-/* Lines of server-sent events: what follows `data: `. */
+/* Lines of server-sent events: what follows `data: `; arg keeps what followed the last `id: `. */
 static int
 on_event(struct buf *body, void *arg)
 {
+	struct stream *stream = arg;
 	size_t at = 0;
 
-	(void)arg;
 	while (at < body->len) {
 		const char *line = body->data + at;
 		const char *end = memchr(line, '\n', body->len - at);
@@ -204,6 +208,9 @@ on_event(struct buf *body, void *arg)
 			break;
 		if (end - line > 6 && strncmp(line, "data: ", 6) == 0)
 			answer_event(line + 6, (size_t)(end - line) - 6);
+		else if (end - line > 4 && strncmp(line, "id: ", 4) == 0)
+			(void)snprintf(stream->last_id, sizeof(stream->last_id), "%.*s",
+				       (int)(end - line) - 4, line + 4);
 		at += (size_t)(end - line) + 1;
 	}
 	(void)fflush(stdout);
@@ -456,6 +463,20 @@ out:
 	return status;
 }
 
+/* Nobody asked it to end: the daemon stopped, or the token counts no more. */
+static int
+end_of_stream(const struct stream *stream)
+{
+	struct buf text = { 0 };
+
+	buf_add_str(&text, "the daemon ended the stream");
+	if (stream->last_id[0] != '\0')
+		buf_printf(&text, "; --last-event-id %s goes on behind what came", stream->last_id);
+	(void)complain(text.error == 0 ? text.data : "out of memory");
+	buf_fini(&text);
+	return EXIT_UNREACHABLE;
+}
+
 static int
 run_command(const struct http_server *server, const struct options *options,
 	    const struct command *command, const struct invocation *invocation)
@@ -464,11 +485,14 @@ run_command(const struct http_server *server, const struct options *options,
 					.path = invocation->path,
 					.body = invocation->body };
 	struct json_object *body = NULL;
+	struct stream stream = { .last_id = "" };
 	uint32_t http_status = 0;
 	int status;
 
-	if (json_object_get_boolean(member(command->operation, "x-stream")))
+	if (json_object_get_boolean(member(command->operation, "x-stream"))) {
 		request.on_event = on_event;
+		request.arg = &stream;
+	}
 	if (invocation->file_way != 0)
 		return run_transfer(server, options, command, invocation);
 	if (options->output != NULL && is_table_of_text(command))
@@ -490,6 +514,8 @@ run_command(const struct http_server *server, const struct options *options,
 	} else if (status == EXIT_DONE && http_status == 202 && !job_has_data(command) &&
 		   member(command->operation, "x-job") != NULL) {
 		status = follow_job(server, options, command, body);
+	} else if (status == EXIT_DONE && request.on_event != NULL) {
+		status = end_of_stream(&stream);
 	} else if (status == EXIT_DONE) {
 		answer_print(options, command, body);
 		status = exit_of_body(command, body);
