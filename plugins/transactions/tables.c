@@ -130,13 +130,13 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			      "wire_id, id_text, evse, connector, token, presented, token_type, "
 			      "parent, auth_status, start_us, start_raw, start_received_us, "
 			      "meter_start_wh, reservation_id, protocol, start_frame, flags, "
-			      "repeats, account) VALUES ($1, $2, 0, $3, $4, $5, $6, $7, $8, $9, "
+			      "repeats, account) VALUES ($1, $2, $20, $3, $4, $5, $6, $7, $8, $9, "
 			      "$10, $11, $12, $13, $14, $15, $16, $17, $18, 0, $19) "
 			      "ON CONFLICT DO NOTHING" },
 	/* The one that STATEMENT_START met: by the columns of the unique index. */
 	[STATEMENT_START_REPEATED] = { "count repeated start",
 				       "UPDATE transactions_transaction SET repeats = repeats + 1 "
-				       "WHERE station_id = $1 AND start_us = $2 AND wire_id = 0 "
+				       "WHERE station_id = $1 AND start_us = $2 AND wire_id = $7 "
 				       "AND evse = $3 AND connector = $4 AND meter_start_wh = $5 "
 				       "AND token = $6 RETURNING transaction_id, flags" },
 	/* Only if the younger one, $2, is not a repetition of one that was there before. */

@@ -130,6 +130,26 @@ async def close_at_an_impossible_time_is_refused(daemon, station):
     assert (await daemon.api_async("POST", f"/v1/transactions/{number}/stop", {}))[0] == 409
 
 
+async def clock_that_stands_loses_no_session(daemon, station):
+    """A station without a clock and with a meter that begins at 0: each session looks like the last."""
+    numbers = []
+    for when in ("1970-01-01T00:00:00Z", "2099-12-31T00:00:00Z"):
+        for meter in (5000, 7000):
+            start = {"connectorId": 1, "idTag": "TAG-1", "meterStart": 0, "timestamp": when}
+            number = (await station.call("StartTransaction", start))["transactionId"]
+            # While it is under way, the same is a repetition.
+            assert (await station.call("StartTransaction", start))["transactionId"] == number
+            await station.stop(number, meter=meter, when=when)
+            await station.stop(number, meter=meter, when=when)
+            numbers.append(number)
+    assert len(set(numbers)) == 4
+    found = [await get(daemon, number) for number in numbers]
+    assert [item["energyWh"] for item in found] == [5000, 7000, 5000, 7000]
+    assert [item["flags"] for item in found] == [["time"]] * 4
+    assert [item["repeats"] for item in found] == [2] * 4
+    assert len(await every(daemon)) == 4
+
+
 async def count_of(daemon, number):
     count, after = 0, ""
     while True:
@@ -178,7 +198,8 @@ STORIES = [
     clock_that_was_wrong_all_along_keeps_its_end,
     stop_after_an_operators_close_is_judged_by_its_own,
     close_of_one_without_a_meter_start_bills_no_lifetime,
-    close_at_an_impossible_time_is_refused, day_of_readings_with_the_stop_is_kept_whole,
+    close_at_an_impossible_time_is_refused, clock_that_stands_loses_no_session,
+    day_of_readings_with_the_stop_is_kept_whole,
     more_readings_than_are_kept_lose_none_at_the_ends,
 ]
 
@@ -195,3 +216,23 @@ def test_books(tmp_path, story):
 
     with Daemon(tmp_path, options, max_message="4MiB") as daemon:
         run(body(daemon))
+
+
+def test_repetition_of_a_start_without_a_clock_is_known_after_a_restart(tmp_path):
+    start = {"connectorId": 1, "idTag": "TAG-1", "meterStart": 0, "timestamp": "1970-01-01T00:00:00Z"}
+
+    async def begin(daemon):
+        async with Station.connect(daemon) as station:
+            return (await station.call("StartTransaction", start))["transactionId"]
+
+    async def go_on(daemon, number):
+        async with Station.connect(daemon, boot=False) as station:
+            assert (await station.call("StartTransaction", start))["transactionId"] == number
+            await station.stop(number, meter=500)
+            assert len(await every(daemon)) == 1
+
+    with Daemon(tmp_path, TAGS) as daemon:
+        number = run(begin(daemon))
+        daemon.kill()
+        daemon.start()
+        run(go_on(daemon, number))
