@@ -10,7 +10,7 @@
 #include <event2/buffer.h>
 #include <json-c/json.h>
 
-#define PIECE 10 /* items that are made into text in one go */
+#define PIECE 5 /* items that are made into text in one go */
 #define FORMAT (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 struct writer {

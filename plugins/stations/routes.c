@@ -11,7 +11,7 @@
 
 #include "walk.h"
 
-#define SLICE 20 /* records that are made into JSON in one go */
+#define SLICE 10 /* records that are made into JSON in one go */
 
 /* ---- Stations ---------------------------------------------------------------------------------
  */

@@ -147,13 +147,19 @@ void
 done_push(struct storage *storage, struct job *first, struct job *last)
 {
 	struct done *done = &storage->done;
+	bool is_query = first->kind == JOB_QUERY;
 	bool was_empty;
 
 	last->next = NULL;
 	(void)pthread_mutex_lock(&done->lock);
-	was_empty = done->head == NULL;
-	*done->tail = first;
-	done->tail = &last->next;
+	was_empty = done->head == NULL && done->queries == NULL;
+	if (is_query) {
+		*done->queries_tail = first;
+		done->queries_tail = &last->next;
+	} else {
+		*done->tail = first;
+		done->tail = &last->next;
+	}
 	/* Inside the lock: the last thread's word may let the core close the descriptor. */
 	if (was_empty)
 		wake(done);

@@ -315,10 +315,14 @@ struct report {
 	bool is_changed;
 };
 
+/* What is done and not yet told. To work through a query's rows takes long: its completion waits
+ * for those of units, which stations wait for, and is the only one in its turn of the loop. */
 struct done {
 	pthread_mutex_t lock;
 	struct job *head;
 	struct job **tail;
+	struct job *queries;
+	struct job **queries_tail;
 	struct report report;
 	int event; /* eventfd; a post would be refused while the module stops */
 };

@@ -254,7 +254,8 @@ show_report(struct storage *storage, const struct report *report)
 	set_health(storage, report->level, report->text);
 }
 
-/* A list of at most DONE_AT_ONCE, and the report. The rest wakes us again. */
+/* A list of at most DONE_AT_ONCE, one query behind them, and the report. The rest wakes us again.
+ */
 static struct job *
 take_done(struct storage *storage, struct report *ret_report, bool *ret_is_more)
 {
@@ -264,14 +265,21 @@ take_done(struct storage *storage, struct report *ret_report, bool *ret_is_more)
 
 	(void)pthread_mutex_lock(&done->lock);
 	first = done->head;
-	at = &done->head;
+	at = &first;
 	for (uint32_t i = 0; i < DONE_AT_ONCE && *at != NULL; i++)
 		at = &(*at)->next;
 	done->head = *at;
 	*at = NULL;
 	if (done->head == NULL)
 		done->tail = &done->head;
-	*ret_is_more = done->head != NULL;
+	*at = done->queries;
+	if (done->queries != NULL) {
+		done->queries = done->queries->next;
+		(*at)->next = NULL;
+	}
+	if (done->queries == NULL)
+		done->queries_tail = &done->queries;
+	*ret_is_more = done->head != NULL || done->queries != NULL;
 	*ret_report = done->report;
 	done->report.is_changed = false;
 	done->report.commit_count = 0;
@@ -286,7 +294,7 @@ is_idle(struct storage *storage)
 	bool is_empty;
 
 	(void)pthread_mutex_lock(&storage->done.lock);
-	is_empty = storage->done.head == NULL;
+	is_empty = storage->done.head == NULL && storage->done.queries == NULL;
 	(void)pthread_mutex_unlock(&storage->done.lock);
 	return is_empty;
 }
@@ -580,6 +588,8 @@ make_channels(struct storage *storage, struct ocppd_error *err)
 	(void)pthread_mutex_init(&done->lock, NULL);
 	done->head = NULL;
 	done->tail = &done->head;
+	done->queries = NULL;
+	done->queries_tail = &done->queries;
 	done->report = (struct report){ 0 };
 	done->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (done->event >= 0)
