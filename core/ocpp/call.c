@@ -148,12 +148,6 @@ ocppd_call_received_us(const struct ocppd_call *call)
 	return call->message->received_us;
 }
 
-uint64_t
-ocppd_call_connection_id(const struct ocppd_call *call)
-{
-	return call->connection_id;
-}
-
 const struct ocppd_finding *
 ocppd_call_finding(const struct ocppd_call *call, uint32_t i)
 {

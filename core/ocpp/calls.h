@@ -52,7 +52,6 @@ struct ocppd_outcall {
 	const struct action_row *row;
 	struct action_table *table; /* held */
 	struct ocppd_station *station;
-	uint64_t connection_id;
 	char *requester;
 	struct json_object *request;
 	struct json_object *conf;

@@ -101,7 +101,6 @@ void inbound_free(struct inbound *message); /* the thread that owns it */
 struct outbound {
 	struct link link;
 	struct conn *conn;
-	bool is_call;
 	char *data; /* headroom, then text; NULL until outbound_text ran for trees */
 	size_t len; /* of the text, without headroom */
 	char *head; /* `[3,"id",` of a message that carries a tree; owned */

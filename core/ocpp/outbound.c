@@ -337,10 +337,7 @@ outbound_call(const char *id, const char *action, struct json_object *payload)
 	if (json_write(&buf, payload) == OCPPD_EINVAL)
 		buf.error = OCPPD_ENOMEM;
 	buf_add_char(&buf, ']');
-	message = finish(message, &buf);
-	if (message != NULL)
-		message->is_call = true;
-	return message;
+	return finish(message, &buf);
 }
 
 struct outbound *

@@ -210,7 +210,6 @@ outcall_new(struct ocpp *ocpp, struct ocppd_host *host, const struct ocppd_call_
 	call->table = ocpp->actions.table;
 	action_table_hold(call->table);
 	call->station = request->station;
-	call->connection_id = request->station->conn->id;
 	call->request = request->payload;
 	call->timeout_ms = clamp_ms(request->timeout_ms, ocpp->conf.call_timeout_ms);
 	call->began_mono_us = clock_mono_us(&ocpp->core->clock);

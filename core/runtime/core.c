@@ -88,14 +88,3 @@ core_fini(struct ocppd_core *core)
 	free(core->self);
 	core->self = NULL;
 }
-
-void
-core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook)
-{
-	size_t i = 0;
-
-	while (i < RUNTIME_HOOKS_MAX && core->hooks[i])
-		i++;
-	OCPPD_ASSERT(i < RUNTIME_HOOKS_MAX);
-	core->hooks[i] = hook;
-}

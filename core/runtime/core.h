@@ -85,7 +85,5 @@ void core_fini(struct ocppd_core *core);
 
 /* Where the bounds are not set by configuration. */
 void runtime_conf_init(struct runtime_conf *conf);
-/* Registers a floor's hook; at most RUNTIME_HOOKS_MAX. */
-void core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook);
 
 #endif

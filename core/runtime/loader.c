@@ -640,25 +640,6 @@ is_initialised(const struct module *module)
 }
 
 struct ocppd_host *
-modules_next(const struct ocppd_core *core, const struct ocppd_host *host)
-{
-	struct module *module;
-
-	if (core->modules == NULL)
-		return NULL;
-
-	if (host == NULL) {
-		module = TAILQ_FIRST(&core->modules->list);
-	} else {
-		module = host->module;
-		module = TAILQ_NEXT(module, link);
-	}
-	while (module != NULL && !is_initialised(module))
-		module = TAILQ_NEXT(module, link);
-	return module == NULL ? NULL : &module->host;
-}
-
-struct ocppd_host *
 modules_find(const struct ocppd_core *core, const char *name)
 {
 	struct module *module = core->modules == NULL ? NULL : find(core->modules, name);

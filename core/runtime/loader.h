@@ -67,8 +67,6 @@ int modules_reload(struct ocppd_core *core, struct modules_plan *plan, modules_d
  * whose fn then runs before with OCPPD_ESHUTDOWN. Also without any module. */
 int modules_stop(struct ocppd_core *core, modules_done_fn *fn, void *arg);
 
-/* Instances that initialised, in order of start: the one after `host`, or the first for NULL. */
-struct ocppd_host *modules_next(const struct ocppd_core *core, const struct ocppd_host *host);
 /* By the key under `plugins:`; NULL if there is none that initialised. */
 struct ocppd_host *modules_find(const struct ocppd_core *core, const char *name);
 

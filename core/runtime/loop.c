@@ -350,12 +350,6 @@ loop_break(struct ocppd_core *core)
 	(void)event_base_loopbreak(core->loop->base);
 }
 
-bool
-loop_is_core_thread(const struct ocppd_core *core)
-{
-	return is_own_thread(core->loop);
-}
-
 struct event_base *
 loop_base(struct ocppd_core *core)
 {

@@ -29,7 +29,6 @@ void loop_fini(struct ocppd_core *core); /* what is queued is dropped */
  * OCPPD_EIO when the system's poll failed. */
 int loop_run(struct ocppd_core *core);
 void loop_break(struct ocppd_core *core); /* core thread: loop_run returns after this turn */
-bool loop_is_core_thread(const struct ocppd_core *core);
 /* libevent's base, for what the core itself runs on libevent. Core thread. */
 struct event_base *loop_base(struct ocppd_core *core);
 

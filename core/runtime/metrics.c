@@ -669,20 +669,6 @@ ocppd_health_each(struct ocppd_host *host, ocppd_health_fn *fn, void *arg)
 	return 0;
 }
 
-uint32_t
-metrics_health(const struct ocppd_core *core)
-{
-	const struct host_metrics *own;
-	const struct check *check;
-	uint32_t worst = OCPPD_HEALTH_OK;
-
-	TAILQ_FOREACH (own, &core->metrics->all, all)
-		STAILQ_FOREACH(check, &own->checks, next)
-	if (check->level > worst)
-		worst = check->level;
-	return worst;
-}
-
 int
 metrics_init(struct ocppd_core *core, struct ocppd_error *err)
 {

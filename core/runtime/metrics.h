@@ -48,7 +48,4 @@ int metrics_set_total(struct ocppd_host *host, uint32_t metric, const char *cons
 int metrics_set_histogram(struct ocppd_host *host, uint32_t metric, const char *const *labels,
 			  const uint64_t *buckets, double sum);
 
-/* The worst level of all checks: OCPPD_HEALTH_*. */
-uint32_t metrics_health(const struct ocppd_core *core);
-
 #endif

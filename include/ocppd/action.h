@@ -127,7 +127,6 @@ OCPPD_API const char *ocppd_call_protocol(const struct ocppd_call *call);
 OCPPD_API const char *ocppd_call_action(const struct ocppd_call *call);
 OCPPD_API const char *ocppd_call_message_id(const struct ocppd_call *call);
 OCPPD_API int64_t ocppd_call_received_us(const struct ocppd_call *call);
-OCPPD_API uint64_t ocppd_call_connection_id(const struct ocppd_call *call);
 /* Finding i, or NULL beyond the last. Borrowed until answered. */
 OCPPD_API const struct ocppd_finding *ocppd_call_finding(const struct ocppd_call *call, uint32_t i);
 /* The hard finding at exactly this path, or NULL. */

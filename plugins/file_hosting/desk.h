@@ -139,7 +139,6 @@ struct upload {
 	char *json;                    /* owned; NULL: the text */
 	struct ocppd_request *request; /* an import's */
 	char source[NAME_SIZE];        /* an import's, "" otherwise */
-	bool is_settled;
 	int64_t stored_us;
 	struct job *job; /* for the worker, made beforehand: what is begun must end */
 };

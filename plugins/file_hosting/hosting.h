@@ -22,7 +22,6 @@
  * disk: worker.c. Shared: desk.c. Between disk and desk: sink.c. Pure: names.c, range.c.
  */
 #define DOORS_MAX 8
-#define GRACE_MAX_US ((int64_t)86400 * 1000000)
 #define EXPIRES_MAX_US ((int64_t)366 * 86400 * 1000000)
 
 struct tls_conf {

@@ -213,7 +213,6 @@ http_access(void *cls, struct MHD_Connection *connection, const char *url, const
 		if (request == NULL)
 			return MHD_NO;
 		*con_cls = request;
-		request->is_head = strcmp(method, "HEAD") == 0;
 		set_busy(request, true);
 		request->status = find_grant(request, url, method);
 		return receive_begin(request, connection);

@@ -15,9 +15,8 @@ struct request {
 	struct guest *guest;
 	struct grant *grant; /* a reference, and counted in its active ones; NULL: refused */
 	char way;            /* 'f' or 'u' */
-	bool is_head;
-	bool is_begun; /* its first bytes moved */
-	bool is_ended; /* the grant knows how it went */
+	bool is_begun;       /* its first bytes moved */
+	bool is_ended;       /* the grant knows how it went */
 	char name[NAME_SIZE];
 	uint32_t status; /* of a refusal that waits for the end of the body; 0: none */
 	int64_t drained; /* bytes of the body that nobody wanted */

@@ -131,7 +131,6 @@ resume(struct upload *upload)
 	if (connection == NULL)
 		return;
 	desk_lock(desk);
-	upload->is_settled = true;
 	upload->guest->is_suspended = false;
 	upload->guest->is_answered = true;
 	upload->guest->mark_mono_us = ocppd_mono_us(desk->host);

@@ -69,7 +69,6 @@ enum {
 };
 
 #define QUESTIONS_MAX 20000 /* under way at a time */
-#define TAG_COLUMNS 7       /* of FIND, LIST and PUT's RETURNING */
 
 extern const char *const tag_status_words[]; /* by TAG_STATUS_* - 1 */
 

@@ -127,7 +127,6 @@ struct rollout {
 	int64_t id;
 	int64_t parallel;
 	int64_t max_failures;
-	int64_t total;
 	int64_t out;      /* jobs that stations are at */
 	int64_t open;     /* jobs that are not over */
 	int64_t failed;   /* jobs that failed, expired, or stayed silent */

@@ -247,7 +247,6 @@ on_rollouts(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 		}
 		rollout->parallel = row[R_PARALLEL].number;
 		rollout->max_failures = row[R_MAX_FAILURES].number;
-		rollout->total = row[R_TOTAL].number;
 		rollout->failed = row[R_COLUMNS].number;
 	}
 	if (r >= 0)

@@ -121,12 +121,6 @@ progress_is_over(const struct progress *progress)
 }
 
 bool
-progress_is_done(const struct progress *progress)
-{
-	return progress->state >= STATE_VERIFIED && progress->state <= STATE_NOTHING;
-}
-
-bool
 progress_is_out(const struct progress *progress)
 {
 	switch (progress->state) {

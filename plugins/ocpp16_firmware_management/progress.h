@@ -147,8 +147,6 @@ int progress_failure_find(const char *word, uint32_t len);
 bool progress_is_over(const struct progress *progress);
 /* The station may know of it: notifications and boots may mean it. */
 bool progress_is_out(const struct progress *progress);
-/* A success of the kind: VERIFIED, INSTALLED, RECEIVED, UPLOADED, NOTHING. */
-bool progress_is_done(const struct progress *progress);
 
 /* When FACT_TIME is due; 0: never. */
 int64_t progress_due(const struct progress *progress);

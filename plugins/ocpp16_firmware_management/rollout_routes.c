@@ -294,7 +294,6 @@ on_rollout_added(struct ocppd_host *host, int result, const struct ocppd_rows *r
 		ocppd_work_fail(&work->base, result < 0 ? result : OCPPD_ENOMEM, err);
 	} else {
 		work->rollout->is_making = true;
-		work->rollout->total = (int64_t)json_object_array_length(work->ids);
 		work->rollout->parallel = ocppd_json_get_int(body, "parallel", PARALLEL_DEFAULT);
 		work->rollout->max_failures =
 			ocppd_json_get_int(body, "maxFailures", FAILURES_DEFAULT);

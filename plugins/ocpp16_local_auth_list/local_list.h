@@ -148,7 +148,6 @@ struct job {
 	struct ocppd_outcall *call;
 	struct entry_list given;
 	bool is_preparing;
-	bool has_list;
 };
 
 struct lists {

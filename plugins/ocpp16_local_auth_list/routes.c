@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define LIST_DEFAULT 100
-#define PAGE_MAX 1000
 
 static const char *
 state_word(const struct list_slot *slot, const struct record *record, const struct wanted *wanted)

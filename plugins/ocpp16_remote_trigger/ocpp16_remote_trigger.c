@@ -72,7 +72,6 @@ on_interrupted(struct ocppd_host *host, int result, const struct ocppd_rows *row
 		(void)ocppd_error_set(&own, result, "the triggers cannot be written");
 		err = &own;
 	}
-	ctx->is_starting = false;
 	ocppd_started(host, result < 0 ? err : NULL);
 	trigger_done(ctx);
 }
@@ -119,7 +118,6 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	r = ocppd_service_get(host, "ocppd.stations", 1, 0, &ops, &ctx->stations_self);
 	ctx->stations = r < 0 ? NULL : ops;
 	ctx->is_stopping = false;
-	ctx->is_starting = true;
 	r = interrupt(ctx);
 	return r < 0 ? ocppd_error_set(err, r, "the triggers cannot be written") : r;
 }

@@ -100,7 +100,6 @@ struct trigger {
 	int slot;
 	uint32_t outstanding;
 	struct ocppd_work_owner works;
-	bool is_starting;
 	bool is_stopping;
 };
 

@@ -111,7 +111,6 @@ enum metric {
 #define SMART_PERIODS_MAX 1024 /* of a schedule, stored or computed */
 #define SMART_CHARGING_MAX 64
 #define SMART_NAME_MAX 64
-#define SMART_JSON_MAX 131072
 
 /* ocpp16_smart_charging.c */
 void smart_done(struct smart *ctx); /* one callback less to wait for */

@@ -28,7 +28,6 @@ finish(struct stations *ctx, int result, const struct ocppd_error *err)
 {
 	struct ocppd_error own = { 0 };
 
-	ctx->is_starting = false;
 	if (result < 0 && (err == NULL || err->code == 0)) {
 		(void)ocppd_error_set(&own, result, "the stations cannot be read");
 		err = &own;

@@ -179,7 +179,6 @@ struct stations {
 	uint32_t changes; /* of records, by operators */
 	uint32_t outstanding;
 	struct ocppd_work_owner works;
-	bool is_starting;
 	bool is_stopping;
 };
 

@@ -304,7 +304,6 @@ on_open(void *arg, const char *subprotocol)
 	struct station *station = arg;
 
 	station->state = STATION_ONLINE;
-	station->has_been_online = true;
 	station->attempts = 0;
 	station->fleet->online++;
 	fleet_turn_over(station);

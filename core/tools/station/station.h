@@ -160,7 +160,6 @@ struct station {
 	enum station_state state;
 	enum station_verdict verdict;
 	bool wants_online;
-	bool has_been_online;
 	bool is_accepted;
 	bool is_held;   /* after a reset: nothing before the BootNotification */
 	bool is_ending; /* sends what waits, then closes */
