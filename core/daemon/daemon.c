@@ -38,6 +38,13 @@ enum daemon_state {
 	DAEMON_STOPPED,
 };
 
+struct reload_request {
+	struct reload_request *next;
+	struct ocppd_host *host;
+	ocppd_reload_fn *fn;
+	void *arg;
+};
+
 struct daemon {
 	struct ocppd_core core;
 	enum daemon_state state;
@@ -50,10 +57,8 @@ struct daemon {
 	struct ocppd_timer *status_timer;
 	int64_t watchdog_us;
 	int64_t last_alive_us;
-	/* Who asked for the reload under way. */
-	struct ocppd_host *reload_host;
-	ocppd_reload_fn *reload_fn;
-	void *reload_arg;
+	struct reload_request asked;     /* who asked for the reload under way; fn NULL: nobody */
+	struct reload_request *requests; /* modules' that were not looked at yet */
 };
 
 static void drain(struct daemon *daemon, const char *why);
@@ -206,7 +211,7 @@ static void
 finish_reload(struct daemon *daemon, int result, const struct problems *problems)
 {
 	struct buf text = { 0 };
-	ocppd_reload_fn *fn = daemon->reload_fn;
+	const struct reload_request asked = daemon->asked;
 
 	problems_format(problems, &text);
 	for (uint32_t i = 0; i < problems->count; i++) {
@@ -225,10 +230,9 @@ finish_reload(struct daemon *daemon, int result, const struct problems *problems
 		daemon->state = DAEMON_RUNNING;
 	(void)notify_send("READY=1");
 
-	daemon->reload_fn = NULL;
-	if (fn != NULL)
-		fn(daemon->reload_host, result, text.data != NULL ? text.data : "",
-		   daemon->reload_arg);
+	daemon->asked = (struct reload_request){ 0 };
+	if (asked.fn != NULL)
+		asked.fn(asked.host, result, text.data != NULL ? text.data : "", asked.arg);
 	buf_fini(&text);
 }
 
@@ -278,8 +282,9 @@ on_modules_reloaded(struct ocppd_core *core, int result, const struct problems *
 	problems_fini(&all);
 }
 
+/* asked: NULL if it was a signal. */
 static int
-reload(struct daemon *daemon, struct ocppd_host *host, ocppd_reload_fn *fn, void *arg)
+reload(struct daemon *daemon, const struct reload_request *asked)
 {
 	struct problems problems = { 0 };
 	struct modules_plan *plan;
@@ -288,9 +293,8 @@ reload(struct daemon *daemon, struct ocppd_host *host, ocppd_reload_fn *fn, void
 	if (daemon->state != DAEMON_RUNNING)
 		return OCPPD_EBUSY;
 	daemon->state = DAEMON_RELOADING;
-	daemon->reload_host = host;
-	daemon->reload_fn = fn;
-	daemon->reload_arg = arg;
+	if (asked != NULL)
+		daemon->asked = *asked;
 	(void)notify_send("RELOADING=1\nMONOTONIC_USEC=%" PRId64, ocppd_mono_us(daemon->core.self));
 
 	r = settings_load(&daemon->core, daemon->opts, &daemon->next, &problems);
@@ -313,41 +317,68 @@ reload(struct daemon *daemon, struct ocppd_host *host, ocppd_reload_fn *fn, void
 	return OCPPD_OK;
 }
 
-struct reload_request {
-	ocppd_reload_fn *fn;
-	void *arg;
-};
-
 static void
 on_reload_posted(struct ocppd_host *host, void *arg)
 {
+	struct daemon *daemon = host->core->daemon;
 	struct reload_request *request = arg;
+	struct reload_request **at = &daemon->requests;
 
-	if (reload(host->core->daemon, host, request->fn, request->arg) < 0 && request->fn != NULL)
+	while (*at != request)
+		at = &(*at)->next;
+	*at = request->next;
+	if (reload(daemon, request) < 0 && request->fn != NULL)
 		request->fn(host, OCPPD_EBUSY, "another reload, start or stop is under way",
 			    request->arg);
 	free(request);
 }
 
+/* A module that asked, and stops: in the reload it asked for, or in an earlier one. */
+static void
+on_detach(struct ocppd_core *core, struct ocppd_host *host)
+{
+	struct daemon *daemon = core->daemon;
+	struct reload_request **at = &daemon->requests;
+
+	if (daemon->asked.host == host)
+		daemon->asked.fn = NULL;
+	while (*at != NULL) {
+		struct reload_request *request = *at;
+
+		if (request->host != host) {
+			at = &request->next;
+			continue;
+		}
+		*at = request->next;
+		free(request);
+	}
+}
+
+static const struct runtime_hook hook = {
+	.detach = on_detach,
+};
+
 int
 ocppd_reload(struct ocppd_host *host, ocppd_reload_fn *fn, void *arg)
 {
+	struct daemon *daemon = host->core->daemon;
 	struct reload_request *request;
 	int r;
 
-	if (host->core->daemon == NULL)
+	if (daemon == NULL)
 		return OCPPD_ENOTSUP;
-	if (host->core->daemon->state != DAEMON_RUNNING)
+	if (daemon->state != DAEMON_RUNNING)
 		return OCPPD_EBUSY;
 	request = calloc(1, sizeof(*request));
 	if (request == NULL)
 		return OCPPD_ENOMEM;
-	request->fn = fn;
-	request->arg = arg;
+	*request = (struct reload_request){ daemon->requests, host, fn, arg };
 	/* Not from inside the caller: a reload may stop the very module that asks. */
 	r = ocppd_post(host, on_reload_posted, request);
 	if (r < 0)
 		free(request);
+	else
+		daemon->requests = request;
 	return r;
 }
 
@@ -419,7 +450,7 @@ on_signal(struct ocppd_core *core, int signo, void *arg)
 		drain(daemon, signo == SIGTERM ? "SIGTERM" : "SIGINT");
 		return;
 	}
-	if (reload(daemon, core->self, NULL, NULL) < 0)
+	if (reload(daemon, NULL) < 0)
 		OCPPD_WARN(core->self, "configuration.busy",
 			   OCPPD_STR("err", "another reload, start or stop is under way"));
 }
@@ -436,6 +467,9 @@ init_floors(struct daemon *daemon, struct log *log, struct ocppd_error *err)
 		return r;
 	daemon->core.daemon = daemon;
 	daemon->core.migration = daemon->opts->migration;
+	r = core_add_hook(&daemon->core, &hook);
+	if (r < 0)
+		return ocppd_error_set(err, r, "too many hooks");
 	r = ocpp_init(&daemon->core, &conf->ocpp, err);
 	if (r < 0)
 		return r;

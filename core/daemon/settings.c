@@ -105,7 +105,16 @@ plan(struct ocppd_core *core, struct settings *settings, struct problems *proble
 		.dirs = settings->dirs,
 	};
 
-	return modules_plan(core, &opts, &settings->plan, problems);
+	const char *name;
+	const char *reason;
+	int r = modules_plan(core, &opts, &settings->plan, problems);
+
+	if (r < 0 || settings_module(settings, 0, &name, &reason) != NULL)
+		return r;
+	/* As a file that was cut off: a reload of it must not stop everything. */
+	return problems_addf(problems, opts.plugins != NULL ? opts.plugins : root, OCPPD_EINVAL,
+			     "plugins: no module is listed, so nobody would be served; list at "
+			     "least a protocol and a storage");
 }
 
 int

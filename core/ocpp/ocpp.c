@@ -148,27 +148,6 @@ static const struct runtime_hook hook = {
 	.changed = on_changed,
 };
 
-static int
-hook_install(struct ocppd_core *core)
-{
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		if (core->hooks[i] == NULL) {
-			core->hooks[i] = &hook;
-			return 0;
-		}
-	}
-	return OCPPD_ESPACE;
-}
-
-static void
-hook_remove(struct ocppd_core *core)
-{
-	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
-		if (core->hooks[i] == &hook)
-			core->hooks[i] = NULL;
-	}
-}
-
 /* ---- Life --------------------------------------------------------------------------------- */
 
 static int
@@ -210,7 +189,7 @@ ocpp_init(struct ocppd_core *core, const struct ocpp_conf *conf, struct ocppd_er
 	if (r == 0)
 		r = hits_init(ocpp);
 	if (r == 0)
-		r = hook_install(core);
+		r = core_add_hook(core, &hook);
 	if (r < 0)
 		(void)ocppd_error_set(err, r, "out of memory");
 	else
@@ -246,7 +225,7 @@ ocpp_fini(struct ocppd_core *core)
 
 	if (ocpp == NULL)
 		return;
-	hook_remove(core);
+	core_remove_hook(core, &hook);
 	hits_fini(ocpp);
 	calls_fini(ocpp);
 	router_fini(ocpp);

@@ -88,3 +88,24 @@ core_fini(struct ocppd_core *core)
 	free(core->self);
 	core->self = NULL;
 }
+
+int
+core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook)
+{
+	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
+		if (core->hooks[i] == NULL) {
+			core->hooks[i] = hook;
+			return 0;
+		}
+	}
+	return OCPPD_ESPACE;
+}
+
+void
+core_remove_hook(struct ocppd_core *core, const struct runtime_hook *hook)
+{
+	for (uint32_t i = 0; i < RUNTIME_HOOKS_MAX; i++) {
+		if (core->hooks[i] == hook)
+			core->hooks[i] = NULL;
+	}
+}

@@ -83,6 +83,11 @@ int core_init(struct ocppd_core *core, struct log *log, const struct clock *cloc
 /* Modules must be stopped. The log stays its maker's. Also after a failed core_init. */
 void core_fini(struct ocppd_core *core);
 
+/* A floor's hook. Returns 0, or OCPPD_ESPACE: there are RUNTIME_HOOKS_MAX. */
+int core_add_hook(struct ocppd_core *core, const struct runtime_hook *hook);
+/* Nothing if it was not added. */
+void core_remove_hook(struct ocppd_core *core, const struct runtime_hook *hook);
+
 /* Where the bounds are not set by configuration. */
 void runtime_conf_init(struct runtime_conf *conf);
 

@@ -127,7 +127,8 @@ OCPPD_API const char *ocppd_version(void);
 
 /* Reads the configuration again, as SIGHUP does. fn gets the findings, one line each, with \n
  * between them, "" if there are none, and a code: 0 done; OCPPD_EINVAL nothing was changed;
- * OCPPD_ESTATE done, but some changes need a restart. Returns 0 or OCPPD_EBUSY. */
+ * OCPPD_ESTATE done, but some changes need a restart. It does not run if the reload stopped the
+ * module that asked. Returns 0 or OCPPD_EBUSY. */
 typedef void ocppd_reload_fn(struct ocppd_host *host, int result, const char *findings, void *arg);
 OCPPD_API int ocppd_reload(struct ocppd_host *host, ocppd_reload_fn *fn, void *arg);
 

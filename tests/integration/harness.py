@@ -112,6 +112,16 @@ class Log:
                         f"no log event {event} {wanted}; log was:\n" + "\n".join(self.kept))
                 self.condition.wait(left)
 
+    def wait_for(self, is_met):
+        """Until is_met(log), asked again with each line."""
+        end = time.monotonic() + DEADLINE_S
+        with self.condition:
+            while not is_met(self):
+                left = end - time.monotonic()
+                if left <= 0 or not self.is_open:
+                    raise AssertionError("never met; log was:\n" + "\n".join(self.kept))
+                self.condition.wait(left)
+
     def text(self):
         return "\n".join(self.lines)
 

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -71,6 +72,7 @@ CASES = [
      "      - {name: b, role: viewer, token: 0123456789abcdef}"), "9:40", ["another name"]),
     ("relative socket", ("ocpp16_core: {}", "ocpp16_core: {}\n  http_api: {socket: ctl.sock}"),
      "6:22", ["absolute path", "off"]),
+    ("no modules", (GOOD[GOOD.index("plugins:"):], ""), "1:1", ["plugins", "no module"]),
     ("part of an hour", ("ocpp16_core: {}", "ocpp16_core: {heartbeat_interval: 1.5h}"), "5:37",
      ["1.5h is not a whole number"]),
     ("tab", ("  ocpp16_core", "\tocpp16_core"), "5:1", ["indent with blanks"]),
@@ -310,3 +312,29 @@ def test_reload_applies_adds_and_removes(tmp_path):
         assert "io_threads" in str(answer)
 
 
+
+
+def test_reload_may_stop_the_api_that_asked_for_it(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        api = daemon.settings["plugins"].pop("http_api")
+        daemon.write_config()
+        status, _, said = daemon.ctl("reload")
+        assert status == 2 and "stopping" in said
+        daemon.log.wait("configuration.reloaded", result="done")
+        assert daemon.ctl("health")[0] == 2
+
+        daemon.settings["plugins"]["http_api"] = api
+        daemon.write_config()
+        daemon.process.send_signal(signal.SIGHUP)
+        # The first line of it is that of the start.
+        daemon.log.wait_for(lambda log: len(log.events("http.opened", listener=daemon.socket)) > 1)
+        assert daemon.ctl("health")[0] == 0
+
+
+def test_file_that_was_emptied_stops_nothing(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        with open(daemon.config, "w", encoding="utf-8"):
+            pass
+        status, answer = daemon.api("POST", "/v1/reload")
+        assert status == 422 and "no module is listed" in str(answer)
+        assert daemon.api("GET", "/v1/health")[0] == 200
