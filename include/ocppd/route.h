@@ -81,7 +81,11 @@ OCPPD_API struct json_object *ocppd_request_body(const struct ocppd_request *req
 OCPPD_API const char *ocppd_request_user(const struct ocppd_request *request);
 OCPPD_API uint32_t ocppd_request_role(const struct ocppd_request *request);
 
-/* Answers with a JSON body (taken; NULL: no body, 204 if status is 200). */
+/*
+ * Answers with a JSON body (taken; NULL: no body, 204 if status is 200). It is made into text
+ * later, so it does not change any more if a reference to it is kept, and holds no serializer of a
+ * module.
+ */
 OCPPD_API void ocppd_request_reply(struct ocppd_host *host, struct ocppd_request *request,
 				   uint32_t status, struct json_object *body);
 /*

@@ -96,6 +96,8 @@ client_send_json(struct client *client, uint32_t status, bool is_problem, struct
 		client->writer = writer_new(client, status, body);
 	if (client->writer != NULL) {
 		client->state = CLIENT_WRITING;
+		log_answer(client, status);
+		client->logged_path = NULL; /* the row may be gone when the text is whole */
 		return;
 	}
 	if (body != NULL)
@@ -114,7 +116,6 @@ client_send_json(struct client *client, uint32_t status, bool is_problem, struct
 void
 client_send_text(struct client *client, uint32_t status, struct evbuffer *text)
 {
-	log_answer(client, status);
 	send_head(client, status, "application/json", (int64_t)evbuffer_get_length(text));
 	(void)evbuffer_add_buffer(client_output(client), text);
 	answer_complete(client);
