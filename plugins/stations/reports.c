@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 /*
- * What stations report of themselves: boots, the state of connectors, configuration keys. The
- * service `ocppd.stations`. What is unchanged is not written again.
+ * What stations report of themselves: boots and the state of connectors. The service
+ * `ocppd.stations`. What is unchanged is not written again.
  */
 #include "stations.h"
 
 #include <json.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define KEY_NAME_SIZE 64
 
 #define BOOTS_MAX 2 /* within the time below; more are a loop (F03) */
 #define BOOT_LOOP_US (INT64_C(300) * 1000000)
@@ -21,13 +19,11 @@ struct report {
 	struct ocppd_station *station;
 	ocppd_boot_fn *boot_fn;
 	ocppd_recorded_fn *fn;
-	ocppd_key_fn *key_fn;
 	void *arg;
 	struct json_object *event; /* or NULL */
 	struct ocppd_place place;
 	uint32_t registration;
-	bool is_adopted;         /* the boot makes a record */
-	char key[KEY_NAME_SIZE]; /* in lower case, when one is looked for */
+	bool is_adopted; /* the boot makes a record */
 };
 
 static struct report *
@@ -503,233 +499,8 @@ ops_connector_each(void *self, struct ocppd_host *host, struct ocppd_station *st
 	return r;
 }
 
-/* ---- Configuration keys ------------------------------------------------------------------------
+/* ---- The rest of the service --------------------------------------------------------------------
  */
-
-int
-keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg)
-{
-	struct keys_wait *wait;
-
-	if (stations_slot(ctx, station)->keys_pending == 0) {
-		fn(ctx, arg);
-		return 0;
-	}
-	wait = calloc(1, sizeof(*wait));
-	if (wait == NULL)
-		return OCPPD_ENOMEM;
-	wait->station = station;
-	wait->fn = fn;
-	wait->arg = arg;
-	TAILQ_INSERT_TAIL(&ctx->keys_waits, wait, all);
-	return 0;
-}
-
-/* Keys that were just read are on their way to the table: whoever asks meanwhile wants them. */
-static void
-keys_stored(struct stations *ctx, struct ocppd_station *station)
-{
-	struct keys_wait *wait = TAILQ_FIRST(&ctx->keys_waits);
-
-	if (--stations_slot(ctx, station)->keys_pending > 0)
-		return;
-	while (wait != NULL) {
-		struct keys_wait *next = TAILQ_NEXT(wait, all);
-
-		if (wait->station == station) {
-			TAILQ_REMOVE(&ctx->keys_waits, wait, all);
-			wait->fn(ctx, wait->arg);
-			free(wait);
-		}
-		wait = next;
-	}
-}
-
-static void
-on_keys_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	       const struct ocppd_error *err, void *arg)
-{
-	struct report *report = arg;
-	struct stations *ctx = report->ctx;
-
-	(void)host;
-	(void)rows;
-	(void)count;
-	if (result < 0)
-		say_unstored(report, "keys.unstored", result, err);
-	keys_stored(ctx, report->station);
-	report->fn(report->asker, result, report->arg);
-	report_free(report);
-	stations_done(ctx);
-}
-
-static char
-fold(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static void
-fold_name(const char *name, char ret_folded[KEY_NAME_SIZE])
-{
-	size_t len = strnlen(name, KEY_NAME_SIZE - 1);
-
-	for (size_t i = 0; i < len; i++)
-		ret_folded[i] = fold(name[i]);
-	ret_folded[len] = '\0';
-}
-
-/* AuthorizationKey, and what vendors call theirs. */
-bool
-key_is_secret(const char *name)
-{
-	static const char *const words[] = {
-		"authorizationkey", "password", "passwd", "passphrase", "secret", "privatekey",
-	};
-	char folded[KEY_NAME_SIZE];
-
-	fold_name(name, folded);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strstr(folded, words[i]) != NULL)
-			return true;
-	}
-	return false;
-}
-
-static int
-add_key(struct report *report, struct ocppd_unit *unit, const struct ocppd_station_key *key,
-	int64_t now_us)
-{
-	struct stations *ctx = report->ctx;
-	char folded[KEY_NAME_SIZE];
-	/* Stations should not tell it; those that do must not make us keep it. */
-	bool is_secret = key_is_secret(key->name);
-
-	fold_name(key->name, folded);
-
-	const struct ocppd_value values[] = {
-		ocppd_value_str(ocppd_station_id(report->station)),
-		ocppd_value_str(folded),
-		ocppd_value_str(key->name),
-		ocppd_value_str(is_secret ? NULL : key->value),
-		ocppd_value_int(key->is_readonly != 0),
-		ocppd_value_int(key->is_unknown != 0),
-		ocppd_value_int(now_us),
-	};
-
-	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_KEY, values,
-				      sizeof(values) / sizeof(values[0]), 0);
-}
-
-static int
-ops_keys_store(void *self, struct ocppd_host *host, struct ocppd_station *station,
-	       const struct ocppd_station_key *keys, uint32_t count, uint32_t flags,
-	       ocppd_recorded_fn *fn, void *arg)
-{
-	struct stations *ctx = self;
-	struct report *report;
-	struct ocppd_unit *unit = NULL;
-	int64_t now_us = ocppd_now_us(ctx->host);
-	int r;
-
-	if (count == 0 && (flags & OCPPD_KEYS_ALL) == 0)
-		return 0;
-	if (count > KEYS_MAX)
-		count = KEYS_MAX;
-	report = report_new(ctx, host, station, arg);
-	if (report == NULL)
-		return OCPPD_ENOMEM;
-	report->fn = fn;
-	r = ctx->storage->unit_new(ctx->storage_self, ctx->host, &unit);
-	for (uint32_t i = 0; r >= 0 && i < count; i++)
-		r = add_key(report, unit, &keys[i], now_us);
-	if (r >= 0 && (flags & OCPPD_KEYS_ALL) != 0) {
-		const struct ocppd_value trim[] = { ocppd_value_str(ocppd_station_id(station)),
-						    ocppd_value_int(now_us) };
-
-		r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_KEY_TRIM, trim, 2, 0);
-	}
-	r = stations_commit(ctx, unit, r, on_keys_stored, report);
-	if (r < 0) {
-		report_free(report);
-		return r;
-	}
-	stations_slot(ctx, station)->keys_pending++;
-	return OCPPD_PENDING;
-}
-
-static void
-on_key_found(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	     const struct ocppd_error *err, void *arg)
-{
-	struct report *report = arg;
-	struct stations *ctx = report->ctx;
-	struct ocppd_station_key key = { 0 };
-	char name[KEY_NAME_SIZE * 4];
-	char value[2048];
-	bool is_there = result >= 0 && rows->count > 0;
-
-	(void)host;
-	(void)err;
-	if (is_there) {
-		(void)ocppd_value_copy(&rows->values[0], name, sizeof(name));
-		(void)ocppd_value_copy(&rows->values[1], value, sizeof(value));
-		key.name = name;
-		key.value = rows->values[1].type == OCPPD_VALUE_NULL ? NULL : value;
-		key.is_readonly = rows->values[2].number != 0;
-	}
-	report->key_fn(report->asker, result, is_there ? &key : NULL, report->arg);
-	report_free(report);
-	stations_done(ctx);
-}
-
-static int
-find_key(struct stations *ctx, struct report *report)
-{
-	const struct ocppd_value values[] = {
-		ocppd_value_str(ocppd_station_id(report->station)),
-		ocppd_value_str(report->key),
-	};
-
-	return ctx->storage->query(ctx->storage_self, ctx->host, STATEMENT_KEY_FIND, values, 2, 1,
-				   on_key_found, report);
-}
-
-static void
-find_key_later(struct stations *ctx, void *arg)
-{
-	struct report *report = arg;
-	int r = find_key(ctx, report);
-
-	if (r >= 0)
-		return;
-	report->key_fn(report->asker, r, NULL, report->arg);
-	report_free(report);
-	stations_done(ctx);
-}
-
-static int
-ops_key_find(void *self, struct ocppd_host *host, struct ocppd_station *station, const char *name,
-	     ocppd_key_fn *fn, void *arg)
-{
-	struct stations *ctx = self;
-	struct report *report = report_new(ctx, host, station, arg);
-	int r;
-
-	if (report == NULL)
-		return OCPPD_ENOMEM;
-	fold_name(name, report->key);
-	report->key_fn = fn;
-	r = stations_slot(ctx, station)->keys_pending == 0
-		    ? find_key(ctx, report)
-		    : keys_await(ctx, station, find_key_later, report);
-	if (r < 0) {
-		report_free(report);
-		return r;
-	}
-	ctx->outstanding++;
-	return OCPPD_PENDING;
-}
 
 static int
 ops_is_known(void *self, struct ocppd_host *host, const char *station_id)

@@ -20,7 +20,7 @@
 
 /*
  * The module's state and the seams between its files: record.c (a directory record and what may
- * stand in it), load.c (start, reload), reports.c (boots, states, keys), walk.c (stations in
+ * stand in it), load.c (start, reload), reports.c (boots, states), keys.c, walk.c (stations in
  * order), filter.c (which of them), routes.c (reading), select.c (for other modules), change.c
  * (PUT), delete.c (DELETE), templates.c and diff.c (wanted configuration), password.c and
  * verifiers.c (its change), wishes.c (requested availability), unknown.c (who was turned away),
@@ -355,7 +355,13 @@ void unknown_free(struct stations *ctx);
 void routes_unknown(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 void routes_adopt(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
 
-/* reports.c: by its name, the value of a key is nobody's to read. */
+/* keys.c */
+int ops_keys_store(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		   const struct ocppd_station_key *keys, uint32_t count, uint32_t flags,
+		   ocppd_recorded_fn *fn, void *arg);
+int ops_key_find(void *self, struct ocppd_host *host, struct ocppd_station *station,
+		 const char *name, ocppd_key_fn *fn, void *arg);
+/* By its name, the value of a key is nobody's to read. */
 bool key_is_secret(const char *name);
 /* Calls fn once no keys of the station are being stored, at once or later. */
 int keys_await(struct stations *ctx, struct ocppd_station *station, keys_ready_fn *fn, void *arg);

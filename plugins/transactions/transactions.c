@@ -2,7 +2,7 @@
 /* Copyright the ocppd authors */
 /*
  * The module transactions: the books. Owns ids, records and readings; knows no protocol. This file
- * is its life: loading what is under way, reserving ids, the descriptor.
+ * is its life: loading what is under way, and the descriptor.
  */
 #include "transactions.h"
 
@@ -10,16 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_BLOCK 1024
 #define OPEN_PAGE 2000
-
-/*
- * Quirk G18: ids stay unique after a restored database. A block never begins below 128 for each
- * minute since 2025: as long as an installation hands out fewer on average, what a lost copy gave
- * away lies behind.
- */
-#define EPOCH_US INT64_C(1735689600000000)
-#define IDS_A_MINUTE 128
 
 void
 tx_done(struct transactions *ctx)
@@ -73,102 +64,11 @@ tx_security(struct transactions *ctx, struct ocppd_station *station, const char 
 	(void)ocppd_event_publish(ctx->host, OCPPD_EVENT_SECURITY, station_id, body);
 }
 
-/* ---- Ids ----------------------------------------------------------------------------------------
- */
-
-static int64_t
-id_floor(int64_t now_us)
-{
-	int64_t floor;
-
-	if (now_us < EPOCH_US)
-		return 1;
-	floor = (now_us - EPOCH_US) / 60000000 * IDS_A_MINUTE + 1;
-	/* A clock that is decades ahead must not use the ids up. */
-	return floor > TX_ID_MAX / 4 * 3 ? 1 : floor;
-}
-
-static int
-add_reserve(struct transactions *ctx, struct ocppd_unit *unit, int64_t count)
-{
-	const struct ocppd_value values[] = {
-		ocppd_value_int(id_floor(ocppd_now_us(ctx->host))),
-		ocppd_value_int(count),
-	};
-
-	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_RESERVE, values, 2,
-				      OCPPD_UNIT_EXPECT_ROW);
-}
-
-static void started(struct transactions *ctx, int result, const struct ocppd_error *err);
-
-static void
-on_reserved(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	    const struct ocppd_error *err, void *arg)
-{
-	struct transactions *ctx = arg;
-
-	(void)count;
-	ctx->is_reserving = false;
-	if (result >= 0) {
-		ctx->spare_next = rows[0].values[0].number;
-		ctx->spare_end = ctx->spare_next + ID_BLOCK;
-	} else if (result == OCPPD_ECONFLICT) {
-		OCPPD_ERROR(host, "ids.exhausted", OCPPD_INT("max", TX_ID_MAX));
-	} else {
-		OCPPD_WARN(host, "ids.unreserved", OCPPD_STR("err", ocppd_error_name(result)));
-	}
-	if (ctx->is_starting)
-		started(ctx, result, err);
-	tx_done(ctx);
-}
-
-static int
-reserve(struct transactions *ctx)
-{
-	struct ocppd_unit *unit = NULL;
-	int r = tx_unit(ctx, NULL, &unit);
-
-	if (r >= 0)
-		r = add_reserve(ctx, unit, ID_BLOCK);
-	if (r < 0) {
-		ctx->storage->unit_free(unit);
-		return r;
-	}
-	ctx->is_reserving = true;
-	ctx->outstanding++;
-	ctx->storage->unit_commit(unit, on_reserved, ctx);
-	return 0;
-}
-
-int
-tx_id(struct transactions *ctx, struct ocppd_unit *unit, struct ocppd_value *ret_id)
-{
-	int r;
-
-	if (ctx->id_next == ctx->id_end) {
-		ctx->id_next = ctx->spare_next;
-		ctx->id_end = ctx->spare_end;
-		ctx->spare_next = ctx->spare_end = 0;
-	}
-	if (ctx->spare_next == ctx->spare_end && !ctx->is_reserving && !ctx->is_stopping)
-		(void)reserve(ctx); /* without it the units below make their own */
-	if (ctx->id_next < ctx->id_end) {
-		*ret_id = ocppd_value_int(ctx->id_next++);
-		return 0;
-	}
-	r = add_reserve(ctx, unit, 1);
-	if (r < 0)
-		return r;
-	*ret_id = ocppd_value_ref((uint32_t)r, 0);
-	return 0;
-}
-
 /* ---- Start --------------------------------------------------------------------------------------
  */
 
-static void
-started(struct transactions *ctx, int result, const struct ocppd_error *err)
+void
+tx_started(struct transactions *ctx, int result, const struct ocppd_error *err)
 {
 	struct ocppd_error own = { 0 };
 
@@ -247,10 +147,10 @@ on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	else if (r >= 0) {
 		OCPPD_INFO(host, "transactions.loaded",
 			   OCPPD_INT("active", (int64_t)ctx->active.count));
-		r = reserve(ctx);
+		r = ids_reserve(ctx);
 	}
 	if (r < 0)
-		started(ctx, r, err);
+		tx_started(ctx, r, err);
 	tx_done(ctx);
 }
 
@@ -267,162 +167,6 @@ load_page(struct transactions *ctx, int64_t after)
 	if (r >= 0)
 		ctx->outstanding++;
 	return r;
-}
-
-/* ---- The rest of the service --------------------------------------------------------------------
- */
-
-static void
-tell(const struct active *active, struct ocppd_tx_info *ret)
-{
-	uint32_t size = ret->struct_size;
-	struct ocppd_tx_info info = {
-		.struct_size = size,
-		.flags = active->flags,
-		.transaction_id = active->id,
-		.station = active->station,
-		.place = active->place,
-		.token = active->token,
-		.parent = active->parent,
-		.start_us = active->start_us,
-		.meter_start_wh = active->meter_start_wh,
-		.id_text = active->id_text,
-		.token_type = active->token_type,
-	};
-
-	memcpy(ret, &info, size < sizeof(info) ? size : sizeof(info));
-}
-
-static int
-ops_active_find(void *self, struct ocppd_host *host, struct ocppd_station *station,
-		int64_t transaction_id, struct ocppd_tx_info *ret_info)
-{
-	struct transactions *ctx = self;
-	const struct active *active = active_by_id(tx_slot(ctx, station), transaction_id);
-
-	(void)host;
-	if (active == NULL)
-		return OCPPD_ENOENT;
-	tell(active, ret_info);
-	return 0;
-}
-
-static int
-ops_active_each(void *self, struct ocppd_host *host, struct ocppd_station *station,
-		ocppd_tx_info_fn *fn, void *arg)
-{
-	struct transactions *ctx = self;
-	const struct active *active = tx_slot(ctx, station)->first;
-	int r = 0;
-
-	(void)host;
-	for (; active != NULL && r == 0; active = active->next) {
-		struct ocppd_tx_info info = { .struct_size = sizeof(info) };
-
-		if (active->is_pending)
-			continue;
-		tell(active, &info);
-		r = fn(&info, arg);
-	}
-	return r;
-}
-
-/* Its end, and what it cost, would never come in. All that is on record stays. */
-static int
-data_objection(void *self, struct ocppd_host *host, struct ocppd_station *station,
-	       struct ocppd_error *err)
-{
-	struct transactions *ctx = self;
-	const struct active *active = tx_slot(ctx, station)->first;
-
-	(void)host;
-	while (active != NULL && (active->flags & OCPPD_TX_STALE) != 0)
-		active = active->next;
-	if (active == NULL)
-		return 0;
-	if (active->is_pending)
-		return ocppd_error_set(err, OCPPD_ECONFLICT,
-				       "A transaction of this station is beginning");
-	return ocppd_error_set(err, OCPPD_ECONFLICT,
-			       "Transaction %lld of this station is under way: stop it "
-			       "(RemoteStopTransaction), or close its record with "
-			       "POST /v1/transactions/%lld/stop",
-			       (long long)active->id, (long long)active->id);
-}
-
-static uint32_t
-ops_active_count(void *self, struct ocppd_host *host, const struct ocppd_token *token)
-{
-	const struct transactions *ctx = self;
-
-	(void)host;
-	return token->text == NULL ? 0 : active_count(&ctx->active, token->text, NULL);
-}
-
-struct reboot_op {
-	struct transactions *ctx;
-	struct ocppd_host *asker;
-	ocppd_tx_fn *fn;
-	void *arg;
-	struct ocppd_station *station;
-};
-
-static void
-on_rebooted(struct ocppd_host *host, int result, const struct ocppd_rows *rows, uint32_t count,
-	    const struct ocppd_error *err, void *arg)
-{
-	struct reboot_op *op = arg;
-	struct transactions *ctx = op->ctx;
-
-	(void)host;
-	(void)rows;
-	(void)count;
-	(void)err;
-	for (struct active *active = tx_slot(ctx, op->station)->first;
-	     active != NULL && result >= 0; active = active->next) {
-		if (active->is_pending)
-			continue;
-		active->flags |= OCPPD_TX_SUSPENDED;
-		active->alive_mono_us = ocppd_mono_us(ctx->host);
-	}
-	op->fn(op->asker, result, NULL, op->arg);
-	free(op);
-	tx_done(ctx);
-}
-
-int
-tx_rebooted(void *self, struct ocppd_host *host, struct ocppd_station *station, ocppd_tx_fn *fn,
-	    void *arg)
-{
-	struct transactions *ctx = self;
-	const struct active *active = tx_slot(ctx, station)->first;
-	struct ocppd_unit *unit = NULL;
-	struct reboot_op *op = NULL;
-	int r = 0;
-
-	for (; active != NULL && r >= 0; active = active->next) {
-		const struct ocppd_value values[] = { ocppd_value_int(active->id),
-						      ocppd_value_int(OCPPD_TX_SUSPENDED) };
-
-		if (active->is_pending || (active->flags & OCPPD_TX_SUSPENDED) != 0)
-			continue;
-		if (unit == NULL)
-			r = tx_unit(ctx, NULL, &unit);
-		if (r >= 0)
-			r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_FLAG, values, 2, 0);
-	}
-	if (unit == NULL)
-		return r;
-	if (r >= 0)
-		op = calloc(1, sizeof(*op));
-	if (op == NULL) {
-		ctx->storage->unit_free(unit);
-		return r < 0 ? r : OCPPD_ENOMEM;
-	}
-	*op = (struct reboot_op){ ctx, host, fn, arg, station };
-	ctx->outstanding++;
-	ctx->storage->unit_commit(unit, on_rebooted, op);
-	return OCPPD_PENDING;
 }
 
 /* ---- Life ---------------------------------------------------------------------------------------
@@ -744,20 +488,6 @@ static const struct ocppd_need needs[] = {
 	{ "ocppd.stations", .major = 1, .flags = OCPPD_OPTIONAL },
 };
 
-static const struct ocppd_transactions_ops transactions_ops = {
-	sizeof(transactions_ops),
-	.start = tx_start,
-	.stop = tx_stop,
-	.readings = tx_readings,
-	.active_find = ops_active_find,
-	.active_each = ops_active_each,
-	.active_count = ops_active_count,
-	.rebooted = tx_rebooted,
-};
-static const struct ocppd_station_data_ops station_data_ops = {
-	sizeof(station_data_ops),
-	.objection = data_objection,
-};
 static const struct ocppd_provide provides[] = {
 	{ "ocppd.transactions", .major = 1, .ops = &transactions_ops },
 	{ "ocppd.station_data", .major = 1, .flags = OCPPD_MANY, .ops = &station_data_ops },

@@ -21,10 +21,10 @@
 
 /*
  * The module's state and the seams between its files: active.c (what is under way, in memory),
- * start.c, stop.c, readings.c (the service), settle.c (energy out of all stored readings), match.c
- * (what arrived before its start), sweep.c (transactions that never stop), keep.c (retention),
- * json.c, export.c and routes.c (operator API), tables.c (schema and statements), transactions.c
- * (life, ids).
+ * service.c with start.c, stop.c and readings.c, ids.c, settle.c (energy out of all stored
+ * readings), match.c (what arrived before its start), sweep.c (transactions that never stop),
+ * keep.c (retention), json.c, export.c and routes.c (operator API), tables.c (schema and
+ * statements), transactions.c (life).
  */
 struct transactions_conf {
 	int64_t stale_available_s;
@@ -281,15 +281,25 @@ extern const struct ocppd_migration tx_migrations[];
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */
+/* What the start waited for is there, or cannot be had. */
+void tx_started(struct transactions *ctx, int result, const struct ocppd_error *err);
 /* The unit to add to: the caller's or a new one. */
 int tx_unit(struct transactions *ctx, struct ocppd_unit *given, struct ocppd_unit **ret_unit);
-/* The next id, or a reference to the statement that makes one. Returns 0 or negative. */
-int tx_id(struct transactions *ctx, struct ocppd_unit *unit, struct ocppd_value *ret_id);
 struct active_slot *tx_slot(struct transactions *ctx, struct ocppd_station *station);
 void tx_security(struct transactions *ctx, struct ocppd_station *station, const char *type,
 		 int64_t transaction_id);
 
-/* start.c, stop.c, readings.c: the service */
+/* ids.c */
+/* Writes down that the next block is taken; 0 or negative. The start waits for it. */
+int ids_reserve(struct transactions *ctx);
+/* The next id, or a reference to the statement that makes one. Returns 0 or negative. */
+int tx_id(struct transactions *ctx, struct ocppd_unit *unit, struct ocppd_value *ret_id);
+
+/* service.c */
+extern const struct ocppd_transactions_ops transactions_ops;
+extern const struct ocppd_station_data_ops station_data_ops;
+
+/* start.c, stop.c, readings.c */
 /* OCPPD_TX_TIME for a time that cannot be (quirk E04), else 0. */
 uint32_t tx_judge_time(int64_t time_us, int64_t received_us);
 int tx_start(void *self, struct ocppd_host *host, const struct ocppd_tx_start *start,
@@ -298,8 +308,6 @@ int tx_stop(void *self, struct ocppd_host *host, const struct ocppd_tx_stop *sto
 	    void *arg);
 int tx_readings(void *self, struct ocppd_host *host, const struct ocppd_tx_readings *readings,
 		ocppd_tx_fn *fn, void *arg);
-int tx_rebooted(void *self, struct ocppd_host *host, struct ocppd_station *station, ocppd_tx_fn *fn,
-		void *arg);
 /* Adds one reading of a transaction to a unit. */
 int tx_add_reading(struct transactions *ctx, struct ocppd_unit *unit,
 		   const struct ocppd_value *transaction_id, const struct ocppd_reading *reading,
