@@ -10,7 +10,7 @@
 #include "jobs.h"
 #include "problem.h"
 
-/* Between jobs.c (sending, routes), select.c (which stations) and apply.c (templates). */
+/* Between jobs.c (sending), job_routes.c, select.c (which stations) and apply.c (templates). */
 
 struct json_object;
 struct ocppd_request;
@@ -105,6 +105,14 @@ struct jobs {
 /* Lets all jobs go on in so long at the latest; 0: after the current callback. */
 void jobs_turn(struct jobs *jobs, int64_t delay_ms);
 
+/* Room for one more: the oldest that is over goes. */
+bool jobs_make_room(struct jobs *jobs);
+/* A new one begins. */
+void jobs_take(struct jobs *jobs, struct job *job);
+void job_free(struct job *job);
+void job_cancel(struct job *job);
+bool job_is_over(const struct job *job);
+
 /* Adds a station. 0, OCPPD_ENOMEM, or OCPPD_ESPACE: more than a job may have. */
 int job_add(struct job *job, const char *station_id);
 /* The selection is over: on with it, or failed with job->problem. */
@@ -114,6 +122,10 @@ void job_selected(struct job *job, bool is_failed);
 void job_target_text(struct target *target, const char *status, const char *detail);
 /* A station's result is there; takes flight. */
 void job_flight_end(struct flight *flight, enum target_state state, uint32_t code);
+
+/* job_routes.c */
+const char *job_state_word(enum job_state state);
+struct json_object *job_json(const struct job *job); /* NULL: out of memory */
 
 /* apply.c */
 /* 0, or the status in problem: nobody has such templates. */
