@@ -15,7 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOAD_PAGE 1000
 #define TICK_MAX_MS 1000
 #define LOW_PERCENT 90
 
@@ -291,8 +290,8 @@ undo_start(struct hosting *ctx)
 	close_folders(ctx);
 }
 
-static void
-started(struct hosting *ctx, int result, const struct ocppd_error *why)
+void
+hosting_started(struct hosting *ctx, int result, const struct ocppd_error *why)
 {
 	struct ocppd_error err = { 0 };
 
@@ -317,138 +316,11 @@ started(struct hosting *ctx, int result, const struct ocppd_error *why)
 	ocppd_started(ctx->host, NULL);
 }
 
-/* One page of rows after the other; each step ends with the next. */
-struct step {
-	uint32_t statement;
-	int (*take)(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id);
-};
-
-static int
-take_used(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id)
-{
-	(void)ret_id;
-	desk_lock(&ctx->desk);
-	ctx->desk.used_bytes = row[0].number;
-	desk_unlock(&ctx->desk);
-	return 0;
-}
-
-static int
-take_image(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id)
-{
-	struct stored *stored = stored_of_row(row);
-	int r = stored == NULL ? OCPPD_ENOMEM : catalogue_add(ctx, &stored->file, stored->blob);
-
-	stored_free(stored);
-	*ret_id = row[F_ID].number;
-	return r;
-}
-
-static int
-take_open(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id)
-{
-	struct grant *grant = grant_of_row(ctx, row);
-
-	if (grant == NULL)
-		return OCPPD_ENOMEM;
-	*ret_id = grant->id;
-	desk_lock(&ctx->desk);
-	grant_insert(&ctx->desk, grant);
-	/* All was sent, but not told before the end of the daemon. */
-	if (grant->direction == OCPPD_TRANSFER_FETCH && grant->size > 0 &&
-	    grant->bytes == grant->size)
-		grant_notice(&ctx->desk, grant, NOTICE_COVERED, NULL);
-	desk_unlock(&ctx->desk);
-	return 0;
-}
-
-static int
-take_blob(struct hosting *ctx, const struct ocppd_value *row, int64_t *ret_id)
-{
-	if (ctx->keep_count % LOAD_PAGE == 0) {
-		char(*keep)[BLOB_SIZE] =
-			reallocarray(ctx->keep, ctx->keep_count + LOAD_PAGE, BLOB_SIZE);
-
-		if (keep == NULL)
-			return OCPPD_ENOMEM;
-		ctx->keep = keep;
-	}
-	(void)ocppd_value_copy(&row[0], ctx->keep[ctx->keep_count++], BLOB_SIZE);
-	*ret_id = row[1].number;
-	return 0;
-}
-
-static const struct step steps[] = {
-	{ STATEMENT_USED, take_used },
-	{ STATEMENT_IMAGES, take_image },
-	{ STATEMENT_OPEN, take_open },
-	{ STATEMENT_BLOBS, take_blob },
-};
-#define STEPS (sizeof(steps) / sizeof(steps[0]))
-
-static int load_page(struct hosting *ctx, int64_t after);
-
-static int
-clean_up(struct hosting *ctx)
-{
-	struct job *job = job_new(JOB_CLEAN);
-
-	if (job == NULL)
-		return OCPPD_ENOMEM;
-	job->keep = ctx->keep;
-	job->keep_count = ctx->keep_count;
-	ctx->keep = NULL;
-	ctx->keep_count = 0;
-	worker_give(ctx, job);
-	return 0;
-}
-
-static void
-on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
-	const struct ocppd_error *err, void *arg)
-{
-	struct hosting *ctx = arg;
-	const struct step *step = &steps[ctx->step];
-	int64_t last = 0;
-	int r = result;
-
-	(void)host;
-	ctx->outstanding--;
-	for (uint32_t i = 0; r >= 0 && i < rows->count; i++)
-		r = step->take(ctx, rows->values + (size_t)i * rows->columns, &last);
-	if (r >= 0 && rows->count < LOAD_PAGE) {
-		ctx->step++;
-		last = 0;
-	}
-	if (r >= 0 && ctx->step < STEPS) {
-		r = load_page(ctx, last);
-		if (r >= 0)
-			return;
-	}
-	if (r >= 0)
-		r = clean_up(ctx);
-	if (r < 0)
-		started(ctx, r, err);
-}
-
 /* Only now may files arrive. */
 void
 hosting_cleaned(struct hosting *ctx)
 {
-	started(ctx, 0, NULL);
-}
-
-static int
-load_page(struct hosting *ctx, int64_t after)
-{
-	const struct ocppd_value values[] = { ocppd_value_int(after), ocppd_value_int(LOAD_PAGE) };
-	uint32_t statement = steps[ctx->step].statement;
-	int r = ctx->storage->query(ctx->storage_self, ctx->host, statement, values,
-				    statement == STATEMENT_USED ? 0 : 2, LOAD_PAGE, on_page, ctx);
-
-	if (r >= 0)
-		ctx->outstanding++;
-	return r;
+	hosting_started(ctx, 0, NULL);
 }
 
 static void
@@ -543,7 +415,6 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 	if (r < 0)
 		return r;
 	ctx->is_stopping = ctx->is_closed = ctx->is_drained = ctx->is_ticking = false;
-	ctx->step = 0;
 	ctx->armed_us = INT64_MAX;
 	ctx->desk.is_closing = false;
 	ctx->timer = ocppd_timer_new(host, records_timer, ctx);
@@ -556,7 +427,7 @@ start(struct ocppd_host *host, void *arg, struct ocppd_error *err)
 		    ? OCPPD_ENOMEM
 		    : worker_start(ctx);
 	if (r >= 0)
-		r = load_page(ctx, 0);
+		r = load_begin(ctx);
 	if (r >= 0)
 		return OCPPD_PENDING;
 	undo_start(ctx);

@@ -16,10 +16,11 @@
 
 /*
  * The module's state and the seams between its files. On the core thread: file_hosting.c (life),
- * records.c (transfers and files onto record, and what happened to them), catalogue.c (images in
- * memory), service.c, routes.c, tables.c, sweep.c (retention). On threads of the library that
- * speaks HTTP: http.c, send.c, receive.c. On a thread of its own, for all else that touches the
- * disk: worker.c. Shared: desk.c. Between disk and desk: sink.c. Pure: names.c, range.c.
+ * load.c (start), records.c (transfers and files onto record, and what happened to them),
+ * catalogue.c (images in memory), service.c, routes.c, tables.c, sweep.c (retention). On threads of
+ * the library that speaks HTTP: http.c, send.c, receive.c. On a thread of its own, for all else
+ * that touches the disk: worker.c. Shared: desk.c. Between disk and desk: sink.c. Pure: names.c,
+ * range.c.
  */
 #define DOORS_MAX 8
 #define EXPIRES_MAX_US ((int64_t)366 * 86400 * 1000000)
@@ -242,8 +243,14 @@ extern const struct ocppd_files_ops hosting_ops;
 /* file_hosting.c */
 void hosting_done(struct hosting *ctx); /* one callback less to wait for */
 void hosting_check_stopped(struct hosting *ctx);
+/* The start is over: result is negative when what is on record cannot be read; why may be NULL. */
+void hosting_started(struct hosting *ctx, int result, const struct ocppd_error *why);
 void hosting_cleaned(struct hosting *ctx); /* nothing of an earlier life is in `incoming` */
 void hosting_count(struct hosting *ctx);   /* metrics and health */
+
+/* load.c */
+/* 0 or negative; ends in hosting_cleaned, or in hosting_started with what went wrong. */
+int load_begin(struct hosting *ctx);
 
 /* doors.c */
 int doors_open(struct hosting *ctx, struct ocppd_error *err);

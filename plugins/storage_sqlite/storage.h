@@ -404,6 +404,11 @@ struct storage {
 	uint32_t running_threads;
 };
 
+/* storage_sqlite.c: the figures of the queues. */
+void storage_show_queues(struct storage *storage);
+/* service.c */
+extern const struct ocppd_storage_ops storage_ops;
+
 /* Whenever something joined a queue or left it. */
 void watch_queues(struct storage *storage);
 void watch_refused(struct storage *storage); /* for a bound that was reached */
