@@ -144,12 +144,16 @@ void session_drained(struct session *session);
 void session_command(struct session *session); /* does `todo` */
 void session_send(struct session *session, struct outbound *message);
 void session_expire(struct session *session); /* its timer */
+/* Sets the timer for what is due next: a ping, or its end. */
+void session_plan(struct session *session);
 void session_drain(struct session *session);
 /* The oldest handshake of the origin that waits for its peer, and not for us, is cut. */
 void session_give_way(struct io *io, const struct origin *origin, bool is_crowded);
 /* The wsi, if any, is gone for good, or never was: tells the core, or frees it. */
 void session_end(struct session *session);
-/* Between session.c and stream.c. The first cause stays. */
+/* Tells the core of an end; later again if there is no memory. */
+void session_tell_closed(struct session *session);
+/* Between session.c, silence.c and stream.c. The first cause stays. */
 void session_note(struct session *session, enum close_class class, uint32_t code);
 /* An orderly close; what waits to be sent goes first. */
 void session_close(struct session *session, enum close_class class, uint32_t code);

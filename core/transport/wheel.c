@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the ocppd authors */
 
-/* The timer wheel of an I/O thread. It knows when, session.c knows what. */
+/* The timer wheel of an I/O thread. It knows when, silence.c knows what. */
 #include "transport/wheel.h"
 
 #include "transport/session.h"
