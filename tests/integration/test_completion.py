@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.parse
 
 import pytest
 from harness import BIN, DEADLINE_S, Daemon
@@ -131,3 +132,31 @@ def test_zsh(daemon, tmp_path, typed, expected):
         assert expected <= set(seen.read_text(encoding="utf-8").split()), terminal.text
     finally:
         terminal.close()
+
+
+@pytest.mark.parametrize("name", ["evil;>pwned", "evil$(>pwned)", "evil`>pwned`", "evil|>pwned", "evil\n>pwned"])
+def test_identity_is_no_command(tmp_path, name):
+    """Stations choose what they are called; who completes one and presses Enter runs ocppctl alone."""
+    with Daemon(tmp_path) as daemon:
+        status, _ = daemon.api("PUT", "/v1/stations/" + urllib.parse.quote(name, safe=""), {})
+        if status == 400:
+            assert "\n" in name
+            return
+        terminal = Terminal([shutil.which("bash"), "--norc", "--noprofile", "-i"],
+                            {**environment(tmp_path), "PS1": "READY> "})
+        try:
+            terminal.wait("READY> ")
+            terminal.type(f"cd {tmp_path} && source {FOLDER}/ocppctl && echo LOA''DED\n")
+            terminal.wait("LOADED")
+            terminal.type(f"ocppctl --socket {daemon.socket} stations show ev\t")
+            terminal.wait("evil.*pwned")
+            terminal.type("; echo DO''NE$?\n")
+            terminal.wait("DONE0")
+            assert f'"stationId": "{name}"' in terminal.text
+            assert not (tmp_path / "pwned").exists()
+            # And on from there: what is typed escaped is understood.
+            terminal.type(f"ocppctl --socket {daemon.socket} stations show evil\\{name[4]}\t")
+            terminal.wait(r"DONE0[\s\S]*show evil\S*pwned")
+        finally:
+            terminal.type("\x03exit\n")
+            terminal.close()
