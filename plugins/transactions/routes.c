@@ -16,6 +16,7 @@ struct work {
 	struct ocppd_work base;
 	int64_t id;
 	bool is_first_page;
+	bool is_correction; /* of a record that an operator closed */
 };
 
 static struct work *
@@ -328,8 +329,12 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 		return;
 	}
 	if (count == 0 || rows[0].count == 0) {
-		ocppd_work_problem(&work->base, 409, "not-active",
-				   "The transaction has stopped already");
+		ocppd_work_problem(
+			&work->base, 409, "not-active",
+			work->is_correction
+				? "The transaction has stopped already; `correct` changes "
+				  "what an operator closed"
+				: "The transaction has stopped already");
 		return;
 	}
 	active = tx_active_of_row(ctx, rows[0].values);
@@ -340,7 +345,9 @@ on_closed(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	}
 	OCPPD_INFO(host, "transaction.closed", OCPPD_INT("transaction", work->id),
 		   OCPPD_STR("user", ocppd_request_user(work->base.request)));
-	if (ocppd_event_wanted(host, OCPPD_EVENT_TRANSACTION_STOPPED))
+	if (work->is_correction)
+		tx_publish_updated(ctx, rows[0].values);
+	else if (ocppd_event_wanted(host, OCPPD_EVENT_TRANSACTION_STOPPED))
 		(void)ocppd_event_publish(host, OCPPD_EVENT_TRANSACTION_STOPPED, NULL,
 					  tx_json(rows[0].values));
 	ocppd_work_reply(&work->base, 200, tx_json(rows[0].values));
@@ -389,6 +396,7 @@ commit_close(struct work *work, const struct gathered *found)
 		ocppd_value_int(verdict.labels),
 		if_positive(verdict.register_wh),
 		if_positive(verdict.interval_wh),
+		ocppd_value_int(ocppd_json_get_bool(body, "correct", 0)),
 	};
 
 	r = tx_unit(ctx, NULL, &unit);
@@ -407,12 +415,13 @@ commit_close(struct work *work, const struct gathered *found)
 static bool
 is_impossible(const struct transactions *ctx, struct work *work, const struct gathered *found)
 {
+	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct ocppd_value *row = found->row;
 	int64_t stop_us;
 
-	if (ocppd_json_get_time(ocppd_request_body(work->base.request), "timestamp", &stop_us) <
-		    0 ||
-	    row[TX_STOP_US].type == OCPPD_VALUE_INT)
+	work->is_correction = row[TX_STOP_US].type == OCPPD_VALUE_INT;
+	if (ocppd_json_get_time(body, "timestamp", &stop_us) < 0 ||
+	    (work->is_correction && ocppd_json_get_bool(body, "correct", 0) == 0))
 		return false;
 	if (stop_us >= row[TX_START_US].number && stop_us <= ocppd_now_us(ctx->host))
 		return false;

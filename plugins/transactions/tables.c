@@ -172,13 +172,14 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				 "flags = flags | $2 WHERE transaction_id = $1 RETURNING flags" },
 	[STATEMENT_FLAG] = { "flag", "UPDATE transactions_transaction SET flags = flags | $2 "
 				     "WHERE transaction_id = $1 AND stop_us IS NULL" },
+	/* $12: also what was closed like this before. 155656: stale, and what is judged anew. */
 	[STATEMENT_CLOSE] = { "close",
 			      "UPDATE transactions_transaction SET stop_us = $2, "
 			      "stop_received_us = $3, meter_stop_wh = $4, reason = $5, "
 			      "energy_wh = $6, energy_method = $7, "
-			      "flags = (flags & ~8) | $8, labels = $9, register_wh = $10, "
-			      "interval_wh = $11 "
-			      "WHERE transaction_id = $1 AND stop_us IS NULL RETURNING " COLUMNS },
+			      "flags = (flags & ~155656) | $8, labels = $9, register_wh = $10, "
+			      "interval_wh = $11 WHERE transaction_id = $1 AND (stop_us IS NULL "
+			      "OR ($12 = 1 AND (flags & 256) <> 0)) RETURNING " COLUMNS },
 	[STATEMENT_READING] = { "reading",
 				"INSERT INTO transactions_reading (transaction_id, time_us, "
 				"digest, received_us, flags, time_raw, data, frame) "

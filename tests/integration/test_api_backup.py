@@ -84,6 +84,7 @@ def test_ctl_fetches_a_copy_for_its_owner_alone(daemon, tmp_path):
     assert not os.path.exists(f"{file}.part")
     assert daemon.ctl("-o", str(tmp_path / "no"), "version")[0] == 1
     assert daemon.ctl("id-tags", "export", "-o", str(tmp_path / "tags.csv"))[0] == 0
+    assert daemon.ctl("id-tags", "export", "-o", str(tmp_path / "tags.csv"))[0] == 1
     assert (tmp_path / "tags.csv").read_bytes().startswith(b"idTag,")
 
 

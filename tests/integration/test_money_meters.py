@@ -130,6 +130,28 @@ async def close_at_an_impossible_time_is_refused(daemon, station):
     assert (await daemon.api_async("POST", f"/v1/transactions/{number}/stop", {}))[0] == 409
 
 
+async def close_can_be_corrected_until_the_station_stops(daemon, station):
+    number = (await station.start(meter=1000, when=at(-60)))["transactionId"]
+    path = f"/v1/transactions/{number}/stop"
+    assert (await daemon.api_async("POST", path, {"meterStop": 152000000}))[1]["flags"] == [
+        "closed", "implausible"]
+    status, said = await daemon.api_async("POST", path, {"meterStop": 15200})
+    assert status == 409 and "correct" in said["detail"]
+    status, said = await daemon.api_async(
+        "POST", path, {"meterStop": 15200, "timestamp": at(-3600), "correct": True})
+    assert status == 422 and "before" in said["detail"]
+    code, out, err = daemon.ctl("transactions", "stop", str(number), "--meterStop", "15200",
+                                "--timestamp", at(-10), "--correct")
+    assert code == 0, (out, err)
+    found = await get(daemon, number)
+    assert (found["meterStop"], found["energyWh"], found["flags"]) == (15200, 14200, ["closed"])
+    await station.stop(number, meter=4000)
+    status, said = await daemon.api_async("POST", path, {"meterStop": 1, "correct": True})
+    assert status == 409, said
+    found = await settled(daemon, number, lambda item: not item["flags"])
+    assert (found["meterStop"], found["energyWh"]) == (4000, 3000)
+
+
 async def clock_that_stands_loses_no_session(daemon, station):
     """A station without a clock and with a meter that begins at 0: each session looks like the last."""
     numbers = []
@@ -198,7 +220,8 @@ STORIES = [
     clock_that_was_wrong_all_along_keeps_its_end,
     stop_after_an_operators_close_is_judged_by_its_own,
     close_of_one_without_a_meter_start_bills_no_lifetime,
-    close_at_an_impossible_time_is_refused, clock_that_stands_loses_no_session,
+    close_at_an_impossible_time_is_refused,
+    close_can_be_corrected_until_the_station_stops, clock_that_stands_loses_no_session,
     day_of_readings_with_the_stop_is_kept_whole,
     more_readings_than_are_kept_lose_none_at_the_ends,
 ]

@@ -390,11 +390,20 @@ fetch_job(const struct http_server *server, const struct options *options,
 
 /* Its answer is meant for a file, as the description says. */
 static bool
-is_table_of_text(const struct command *command)
+is_text(const struct command *command)
 {
 	struct json_object *ok = member(member(command->operation, "responses"), "200");
+	struct json_object *content = member(ok, "content");
 
-	return member(member(ok, "content"), "text/csv") != NULL;
+	if (json_object_get_boolean(member(command->operation, "x-stream")) ||
+	    !json_object_is_type(content, json_type_object))
+		return false;
+	json_object_object_foreach (content, media, described) {
+		(void)described;
+		if (strncmp(media, "text/", 5) == 0)
+			return true;
+	}
+	return false;
 }
 
 static int
@@ -495,9 +504,7 @@ run_command(const struct http_server *server, const struct options *options,
 	}
 	if (invocation->file_way != 0)
 		return run_transfer(server, options, command, invocation);
-	if (options->output != NULL && is_table_of_text(command))
-		return fetch_to(server, invocation->path, options->output, -1);
-	if (options->output != NULL && !job_has_data(command)) {
+	if (options->output != NULL && !is_text(command) && !job_has_data(command)) {
 		(void)complain("-o: this command's answer is no file");
 		return EXIT_USAGE;
 	}
@@ -505,6 +512,8 @@ run_command(const struct http_server *server, const struct options *options,
 		(void)complain("-o: the file is there already");
 		return EXIT_USAGE;
 	}
+	if (options->output != NULL && is_text(command))
+		return fetch_to(server, invocation->path, options->output, -1);
 	status = call(server, &request, &http_status, &body);
 	if (status == EXIT_DONE && invocation->is_list_whole)
 		status = follow_pages(server, invocation->path, body);
