@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "runtime/loop.h"
+#include "transport/greet.h"
 #include "transport/io.h"
+#include "transport/options.h"
 #include "transport/session.h"
 #include "transport/target.h"
 
@@ -231,12 +233,22 @@ is_trusted(const struct listener *listener, const struct sockaddr *addr)
 	       network_has(listener->proxies, listener->proxy_count, address);
 }
 
-static void
-take(struct listener *listener, struct io *io, int fd, const struct sockaddr *addr,
-     struct origin *origin)
+void
+accept_remote(const struct sockaddr *addr, char ret_remote[CONN_REMOTE_SIZE])
 {
+	char address[INET6_ADDRSTRLEN];
+
+	format_peer(addr, address, ret_remote);
+}
+
+/* The socket is the session's from now on. */
+static void
+take(struct io *io, const struct arrival *arrival)
+{
+	struct listener *listener = arrival->listener;
 	struct transport *transport = listener->transport;
-	struct session *session = session_new(io, (uint32_t)(listener - transport->listeners), fd);
+	struct session *session =
+		session_new(io, (uint32_t)(listener - transport->listeners), arrival->fd);
 	char address[INET6_ADDRSTRLEN];
 	uint32_t of_address = 0;
 
@@ -244,15 +256,17 @@ take(struct listener *listener, struct io *io, int fd, const struct sockaddr *ad
 		return;
 
 	transport->accepted++;
-	session->origin = origin;
-	if (origin)
-		atomic_fetch_add(&origin->handshakes, 1);
-	format_peer(addr, address, session->conn.remote);
+	session->origin = arrival->origin;
+	if (session->origin)
+		atomic_fetch_add(&session->origin->handshakes, 1);
+	format_peer(&arrival->peer.any, address, session->conn.remote);
+	session->is_told_secure = arrival->is_secure;
 	int64_t max = limit_get(&transport->limits.max_connections);
 	int64_t max_of_address = limit_get(&transport->limits.max_per_address);
 	if (max > transport->max_descriptors)
 		max = transport->max_descriptors;
-	session->is_proxied = is_trusted(listener, addr);
+	session->is_proxied = listener->proxy_header != PROXY_HEADER_PREFACE &&
+			      is_trusted(listener, &arrival->peer.any);
 	/* Of those behind a proxy the gate counts the client's address. */
 	if (max_of_address > 0 && !session->is_proxied)
 		session->peer = peers_add(&transport->peers, address, &of_address);
@@ -264,19 +278,41 @@ take(struct listener *listener, struct io *io, int fd, const struct sockaddr *ad
 
 /* Behind those of its origin that wait for a thread's room. */
 static bool
-park(struct listener *listener, struct origin *origin, int fd, const struct sockaddr *addr, int len)
+park(const struct arrival *arrival)
 {
 	struct parked *parked = calloc(1, sizeof(*parked));
 
 	if (!parked)
 		return false;
-	parked->listener = listener;
-	parked->origin = origin;
-	parked->fd = fd;
-	memcpy(&parked->peer, addr,
-	       (size_t)len < sizeof(parked->peer) ? (size_t)len : sizeof(parked->peer));
-	turns_park(&listener->transport->turns, parked);
+	parked->arrival = *arrival;
+	turns_park(&arrival->listener->transport->turns, parked);
 	return true;
+}
+
+/* To a thread with room, or to those that wait for one. */
+static void
+arrive(struct arrival *arrival)
+{
+	struct transport *transport = arrival->listener->transport;
+	struct io *io = transport->turns.parked == 0 ? find_room(transport) : NULL;
+
+	arrival->origin = turns_origin(&transport->turns, &arrival->peer.any);
+	if (!io && (!arrival->origin || !park(arrival)))
+		io = &transport->ios[transport->next_io++ % transport->io_count];
+	if (io)
+		take(io, arrival);
+	else
+		atomic_store(&transport->is_accept_paused, true);
+}
+
+void
+accept_greeted(const struct arrival *arrival)
+{
+	struct transport *transport = arrival->listener->transport;
+	struct arrival own = *arrival;
+
+	arrive(&own);
+	accept_resume(transport);
 }
 
 /* Those whose turn it is, as far as there is room. */
@@ -288,7 +324,7 @@ unpark(struct transport *transport)
 
 	while (transport->turns.parked > 0 && (io = find_room(transport)) &&
 	       (parked = turns_take(&transport->turns))) {
-		take(parked->listener, io, parked->fd, &parked->peer.any, parked->origin);
+		take(io, &parked->arrival);
 		free(parked);
 	}
 }
@@ -335,9 +371,10 @@ on_turns_timer(evutil_socket_t fd, short what, void *arg)
 static bool
 has_place(const struct transport *transport)
 {
-	return transport->turns.parked < PARKED_MAX &&
-	       (int64_t)atomic_load(&transport->connections) + transport->turns.parked <
-		       transport->max_descriptors;
+	uint32_t waiting = transport->turns.parked + transport->greeting_count;
+
+	return waiting < PARKED_MAX &&
+	       (int64_t)atomic_load(&transport->connections) + waiting < transport->max_descriptors;
 }
 
 void
@@ -380,23 +417,22 @@ on_accept(struct evconnlistener *socket, evutil_socket_t fd, struct sockaddr *ad
 {
 	struct listener *listener = arg;
 	struct transport *transport = listener->transport;
-	struct io *io = transport->turns.parked == 0 ? find_room(transport) : NULL;
-	struct origin *origin = turns_origin(&transport->turns, addr);
+	struct arrival arrival = { .listener = listener, .fd = fd };
 
 	(void)socket;
 	transport->tokens -= 1000;
-	if (io)
-		take(listener, io, fd, addr, origin);
-	else if (!origin || !park(listener, origin, fd, addr, len))
-		take(listener, &transport->ios[transport->next_io++ % transport->io_count], fd,
-		     addr, origin);
+	if (listener->proxy_header == PROXY_HEADER_PREFACE && is_trusted(listener, addr)) {
+		greet_begin(listener, fd, addr, len);
+	} else {
+		memcpy(&arrival.peer, addr,
+		       (size_t)len < sizeof(arrival.peer) ? (size_t)len : sizeof(arrival.peer));
+		arrive(&arrival);
+	}
 
 	if (++transport->burst >= ACCEPT_BURST || !has_token(transport) || !has_place(transport)) {
 		pause_accepting(transport);
 		if (transport->burst >= ACCEPT_BURST)
 			set_timer(transport, 0);
-	} else if (transport->turns.parked > 0) {
-		atomic_store(&transport->is_accept_paused, true);
 	}
 	/* A handshake may have ended before it could know that we wait for it. */
 	accept_resume(transport);
@@ -640,6 +676,7 @@ accept_stop(struct transport *transport)
 			evconnlistener_free(transport->listeners[i].socket);
 		transport->listeners[i].socket = NULL;
 	}
+	greet_stop(transport);
 	turns_drop(&transport->turns);
 	if (transport->turns_timer)
 		(void)event_del(transport->turns_timer);

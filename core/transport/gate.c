@@ -424,7 +424,7 @@ check_proxy(struct request *request)
 {
 	struct client client;
 
-	request->is_secure = request->is_tls;
+	request->is_secure = request->is_tls || request->session->is_told_secure;
 	if (!request->session->is_proxied) {
 		request->has_hearsay = has_forwarded(request->wsi);
 		return NULL;

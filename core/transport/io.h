@@ -15,6 +15,7 @@
 #include <ocppd/error.h>
 
 #include "base/chain.h"
+#include "ocpp/conn.h"
 #include "runtime/core.h"
 #include "transport/drops.h"
 #include "transport/forwarded.h"
@@ -193,8 +194,11 @@ struct transport {
 	struct event *watch_timer;
 	int64_t tickets_mono_us; /* when the tickets' keys were made */
 	int64_t max_descriptors;
-	uint32_t metric_base; /* of traffic.c */
-	uint64_t accepted;    /* core thread */
+	uint32_t metric_base;            /* of traffic.c */
+	uint64_t accepted;               /* core thread */
+	LIST_HEAD(, greeting) greetings; /* whose preface is not read yet */
+	uint32_t greeting_count;
+	struct quota greet_quota;
 	struct peers peers;
 	_Atomic uint32_t connections; /* accepted and not yet freed */
 	_Atomic uint64_t next_id;
@@ -254,6 +258,10 @@ void deliver_everything(struct transport *transport); /* when the threads have e
 int accept_listen(struct transport *transport, const struct transport_conf *conf,
 		  struct ocppd_error *err);
 void accept_resume(struct transport *transport); /* something ended: perhaps there is room */
+/* A socket whose preface is read. */
+void accept_greeted(const struct arrival *arrival);
+/* "[ipv6]:port" of a peer. */
+void accept_remote(const struct sockaddr *addr, char ret_remote[CONN_REMOTE_SIZE]);
 void accept_reload(struct transport *transport); /* limits that are set on sockets */
 void accept_stop(struct transport *transport);
 void accept_fini(struct transport *transport);

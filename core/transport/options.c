@@ -8,7 +8,8 @@
 
 static const char *const missing_subprotocol[] = { "assume16-if-known", "reject", NULL };
 
-static const char *const proxy_header[] = { "x-forwarded-for", "forwarded", NULL };
+static const char *const proxy_header[] = { "x-forwarded-for", "forwarded", "proxy-protocol",
+					    NULL };
 static const char *const client_certificate[] = { "none", "optional", "required", NULL };
 static const char *const min_version[] = { "1.0", "1.1", "1.2", "1.3", NULL };
 
@@ -65,8 +66,10 @@ static const struct ocppd_option listener_rows[] = {
 		 "client's. What others say is ignored." },
 	{ "proxy_header", OCPPD_CONF_ENUM, 0, offsetof(struct listener_conf, proxy_header),
 	  .def = "x-forwarded-for", .one_of = proxy_header,
-	  .doc = "What trusted proxies say it in: X-Forwarded-For and X-Forwarded-Proto, or "
-		 "Forwarded (RFC 7239)." },
+	  .doc = "What trusted proxies say it in: X-Forwarded-For and X-Forwarded-Proto; "
+		 "Forwarded (RFC 7239); or a header of the PROXY protocol, version 1 or 2, before "
+		 "the first byte of each connection, which works with `tls`, too. With the last "
+		 "every connection of a trusted proxy must begin so." },
 	{ "tls", OCPPD_CONF_SECTION, OCPPD_OPTION_OPTIONAL, offsetof(struct listener_conf, tls),
 	  sizeof(struct tls_conf), .options = OCPPD_TABLE(tls_rows),
 	  .doc = "With this section the listener speaks TLS only, and admits stations of security "

@@ -21,6 +21,7 @@
 
 #define PROXY_HEADER_LIST 0      /* X-Forwarded-For */
 #define PROXY_HEADER_FORWARDED 1 /* RFC 7239 */
+#define PROXY_HEADER_PREFACE 2   /* the PROXY protocol, before everything else */
 #define PROXIES_MAX 32
 
 struct tls_conf {

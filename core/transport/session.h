@@ -102,8 +102,9 @@ struct session {
 	uint8_t class;    /* enum close_class */
 	uint8_t listener; /* index */
 	bool is_over_limit : 1;
-	bool is_proxied : 1; /* its peer is a trusted proxy (A15) */
-	bool is_outdone : 1; /* its handshake gave way to another's */
+	bool is_proxied : 1;     /* its peer is a trusted proxy (A15) */
+	bool is_told_secure : 1; /* a preface says that its client came by TLS */
+	bool is_outdone : 1;     /* its handshake gave way to another's */
 	bool is_adopting : 1;
 	bool is_listed : 1;
 	bool is_timed : 1;

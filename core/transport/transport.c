@@ -79,6 +79,10 @@ check_listener(const struct listener_conf *listener, uint32_t i, struct ocppd_er
 						  "`#`, `%%` or `+`");
 	}
 	(void)snprintf(option, sizeof(option), "listeners[%u].trusted_proxies", i);
+	if (listener->proxy_header == PROXY_HEADER_PREFACE && listener->proxies.count == 0)
+		return ocppd_error_option(err, OCPPD_EINVAL, option,
+					  "is required with proxy_header: proxy-protocol: the "
+					  "addresses of the proxies that send it");
 	for (uint32_t k = 0; k < listener->proxies.count; k++) {
 		struct network network;
 

@@ -114,7 +114,7 @@ turns_origin(struct turns *turns, const struct sockaddr *peer)
 void
 turns_park(struct turns *turns, struct parked *parked)
 {
-	struct origin *origin = parked->origin;
+	struct origin *origin = parked->arrival.origin;
 
 	if (STAILQ_EMPTY(&origin->parked)) {
 		origin->is_fresh = true;
@@ -204,7 +204,7 @@ turns_drop(struct turns *turns)
 	struct parked *parked;
 
 	while ((parked = turns_take(turns)) != NULL) {
-		(void)close(parked->fd);
+		(void)close(parked->arrival.fd);
 		free(parked);
 	}
 }

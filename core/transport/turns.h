@@ -24,17 +24,24 @@ struct origin;
 
 #define ORIGIN_NAME_SIZE 17
 
-/* A socket that waits for a thread with room for a handshake. */
-struct parked {
-	STAILQ_ENTRY(parked) next;
+/* A socket that was accepted. */
+struct arrival {
 	struct listener *listener;
 	struct origin *origin;
 	int fd;
+	bool is_greeted; /* a preface said whose it is */
+	bool is_secure;  /* and that the client came by TLS */
 	union {
 		struct sockaddr any;
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} peer;
+};
+
+/* One that waits for a thread with room for a handshake. */
+struct parked {
+	STAILQ_ENTRY(parked) next;
+	struct arrival arrival;
 };
 
 struct origin {

@@ -37,8 +37,8 @@ park(struct turns *turns, const char *address)
 	struct parked *parked = calloc(1, sizeof(*parked));
 
 	assert_non_null(parked);
-	parked->origin = origin_of(turns, address);
-	parked->fd = -1;
+	parked->arrival.origin = origin_of(turns, address);
+	parked->arrival.fd = -1;
 	turns_park(turns, parked);
 }
 
@@ -48,7 +48,7 @@ expect_turn(struct turns *turns, const char *address)
 	struct parked *parked = turns_take(turns);
 
 	assert_non_null(parked);
-	assert_ptr_equal(parked->origin, origin_of(turns, address));
+	assert_ptr_equal(parked->arrival.origin, origin_of(turns, address));
 	free(parked);
 }
 
@@ -132,7 +132,8 @@ turns_of_thousands_of_origins_let_a_newcomer_through(void **state)
 			parked = turns_take(&turns);
 			assert_non_null(parked);
 			waited++;
-		} while (parked->origin != origin_of(&turns, "192.0.2.1") && (free(parked), true));
+		} while (parked->arrival.origin != origin_of(&turns, "192.0.2.1") &&
+			 (free(parked), true));
 		free(parked);
 		assert_in_range(waited, 1, 3);
 	}
