@@ -78,7 +78,8 @@ csv_cut(struct ocppd_csv *csv, int result)
 {
 	/* The head is out: a cut answer is all that can be said. */
 	OCPPD_ERROR(csv->owner->host, "export.cut", OCPPD_STR("err", ocppd_error_name(result)));
-	csv_end(csv);
+	ocppd_request_cut(csv->owner->host, csv->state->request);
+	csv_free(csv);
 }
 
 /* ---- Pages ------------------------------------------------------------------------------------
@@ -111,7 +112,9 @@ csv_write(struct ocppd_csv *csv)
 		return;
 	}
 	buf_clear(&state->text);
-	if (r < 0 || state->is_last)
+	if (r < 0)
+		csv_cut(csv, r);
+	else if (state->is_last)
 		csv_end(csv);
 	else
 		csv_next(csv);

@@ -229,6 +229,15 @@ ocppd_request_role(const struct ocppd_request *request)
 	return request->role;
 }
 
+static void
+cut_off(struct ocppd_request *request)
+{
+	if (request->ops.cut)
+		request->ops.cut(request->connection);
+	else
+		request->ops.end(request->connection);
+}
+
 /* body is taken. */
 static void
 answer(struct ocppd_request *request, uint32_t status, bool is_problem, struct json_object *body)
@@ -244,7 +253,7 @@ answer(struct ocppd_request *request, uint32_t status, bool is_problem, struct j
 		OCPPD_ERROR(request->owner, "request.misused",
 			    OCPPD_STR("path", request->route->path), OCPPD_INT("status", status));
 		(void)json_object_put(body);
-		request->ops.end(request->connection);
+		cut_off(request);
 	} else {
 		request->ops.reply(request->connection, status, is_problem, body);
 	}
@@ -395,6 +404,21 @@ ocppd_request_end(struct ocppd_host *host, struct ocppd_request *request)
 	finish(request);
 }
 
+void
+ocppd_request_cut(struct ocppd_host *host, struct ocppd_request *request)
+{
+	(void)host;
+	if (!request->is_begun) {
+		answer_problem(request, 503, "given-up", "the answer could not be made", "");
+		return;
+	}
+	if (!is_open(request))
+		return;
+	if (!request->is_gone)
+		cut_off(request);
+	finish(request);
+}
+
 /* ---- For servers ----------------------------------------------------------------------------- */
 
 static struct ocppd_request *
@@ -500,7 +524,7 @@ requests_revoke(struct ocppd_core *core, struct ocppd_host *host)
 		}
 		if (request->owner == host && !request->is_ended) {
 			if (request->is_begun)
-				ocppd_request_end(host, request);
+				ocppd_request_cut(host, request);
 			else
 				answer_problem(request, 503, "stopping",
 					       "the module behind this route is stopping", "");

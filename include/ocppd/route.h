@@ -102,8 +102,10 @@ OCPPD_API void ocppd_request_fail(struct ocppd_host *host, struct ocppd_request 
 /*
  * Long answers, in pieces. begin sends the head; write returns 0, OCPPD_EBUSY when more than the
  * bound waits (nothing was taken; ready_fn runs when there is room), OCPPD_EGONE when the asker
- * went; end finishes. After EGONE, or gone_fn, the handle is no longer valid and end must not be
- * called.
+ * went; end finishes; cut gives up, so that the asker sees that the answer is not whole. After
+ * EGONE, or gone_fn, the handle is no longer valid and neither must be called. Where nothing was
+ * begun, end answers 204 and cut 503. A module cuts what it has open in its `stop`: the core, which
+ * cuts what is left, calls neither ready_fn nor gone_fn any more.
  */
 typedef void ocppd_request_fn(struct ocppd_host *host, struct ocppd_request *request, void *arg);
 OCPPD_API int ocppd_request_begin(struct ocppd_host *host, struct ocppd_request *request,
@@ -112,13 +114,15 @@ OCPPD_API int ocppd_request_begin(struct ocppd_host *host, struct ocppd_request 
 OCPPD_API int ocppd_request_write(struct ocppd_host *host, struct ocppd_request *request,
 				  const char *data, size_t len);
 OCPPD_API void ocppd_request_end(struct ocppd_host *host, struct ocppd_request *request);
+OCPPD_API void ocppd_request_cut(struct ocppd_host *host, struct ocppd_request *request);
 
 /* ---- For servers ---------------------------------------------------------------------------- */
 
 /*
  * How a server answers; every function is called at most once for a request unless said. The handle
- * is gone after reply and end, and after a write that answered OCPPD_EGONE. Who asks its own daemon
- * for what is short leaves begin, write and end NULL: an answer in pieces is a problem for it then.
+ * is gone after reply, end and cut, and after a write that answered OCPPD_EGONE. Who asks its own
+ * daemon for what is short leaves begin, write and end NULL: an answer in pieces is a problem for
+ * it then.
  */
 struct ocppd_request_server {
 	uint32_t struct_size;
@@ -129,6 +133,7 @@ struct ocppd_request_server {
 	void (*begin)(void *connection, uint32_t status, const char *content_type);
 	int (*write)(void *connection, const char *data, size_t len); /* many times */
 	void (*end)(void *connection);
+	void (*cut)(void *connection); /* instead of end: the answer is not whole; NULL: as end */
 };
 
 struct ocppd_request_info {

@@ -189,10 +189,24 @@ on_end(void *connection)
 	answer_complete(client);
 }
 
+/* Without the last chunk, the end of the connection is the end of something that is not whole. */
+static void
+on_cut(void *connection)
+{
+	struct client *client = connection;
+
+	client->request = NULL;
+	client->must_close = true;
+	answer_complete(client);
+	/* There may be nothing left to write, whose end would be told. */
+	bufferevent_trigger(client->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 const struct ocppd_request_server client_request_server = {
 	.struct_size = sizeof(client_request_server),
 	.reply = on_reply,
 	.begin = on_begin,
 	.write = on_write,
 	.end = on_end,
+	.cut = on_cut,
 };

@@ -142,7 +142,7 @@ write_block(struct download *download)
 		return; /* on_ready */
 	if (r < 0) {
 		if (r != OCPPD_EGONE)
-			ocppd_request_end(host, download->request);
+			ocppd_request_cut(host, download->request);
 		download_end(download, false);
 		return;
 	}
@@ -161,13 +161,17 @@ on_block(struct ocppd_host *host, void *arg)
 	} else if (download->len > 0) {
 		write_block(download);
 	} else {
-		/* The head is out: a short answer is all that can be said of a broken file. */
-		if (download->len < 0 || download->sent != download->backup->size)
+		bool is_whole = download->len == 0 && download->sent == download->backup->size;
+
+		/* The head is out: a cut answer is all that can be said of a broken file. */
+		if (is_whole) {
+			ocppd_request_end(host, download->request);
+		} else {
 			OCPPD_ERROR(host, "backup.cut", OCPPD_STR("path", download->backup->path),
 				    OCPPD_INT("bytes", download->sent));
-		ocppd_request_end(host, download->request);
-		download_end(download,
-			     download->len == 0 && download->sent == download->backup->size);
+			ocppd_request_cut(host, download->request);
+		}
+		download_end(download, is_whole);
 	}
 }
 

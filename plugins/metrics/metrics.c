@@ -137,7 +137,7 @@ start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 	return metrics->door != NULL ? 0 : OCPPD_EIO;
 }
 
-/* What is half sent the core ends; what waits hears 503. */
+/* What is half sent is cut; what waits hears 503. */
 static int
 stop(struct ocppd_host *host, void *ctx)
 {
@@ -150,7 +150,7 @@ stop(struct ocppd_host *host, void *ctx)
 	while (!TAILQ_EMPTY(&metrics->answers)) {
 		struct answer *answer = TAILQ_FIRST(&metrics->answers);
 
-		ocppd_request_end(host, answer->request);
+		ocppd_request_cut(host, answer->request);
 		answer_free(answer);
 	}
 	return 0;

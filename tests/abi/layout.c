@@ -204,7 +204,8 @@ AT(ocppd_request_server, reply, 8);
 AT(ocppd_request_server, begin, 16);
 AT(ocppd_request_server, write, 24);
 AT(ocppd_request_server, end, 32);
-LEAST(ocppd_request_server, 40);
+AT(ocppd_request_server, cut, 40);
+LEAST(ocppd_request_server, 48);
 
 AT(ocppd_request_info, struct_size, 0);
 AT(ocppd_request_info, role, 4);

@@ -371,6 +371,21 @@ def test_reader_that_never_reads_is_given_up(tmp_path):
         sock.close()
 
 
+def test_long_answer_of_a_module_that_goes_is_seen_to_be_cut(tmp_path):
+    with Daemon(tmp_path, {**WITHOUT, "micro_command": {}, "metrics": {}},
+                module_dir=[os.path.abspath(MODULES), PLUGINS]) as running:
+        sock = stream_request(running, 64 * 1024 * 1024)
+        del running.settings["plugins"]["micro_command"]
+        running.write_config()
+        assert running.api("POST", "/v1/reload")[0] == 200
+        received = b""
+        while chunk := sock.recv(65536):
+            received = (received + chunk)[-64:]
+        sock.close()
+        # Whole answers end with a chunk of nothing.
+        assert not received.endswith(b"0\r\n\r\n")
+
+
 CTL = [
     (["call", "CP-1", "Paint", "colour=red", "layers=2", "key=a,b"], 0, '"Accepted"'),
     (["call", "CP-1", "Paint", '{"colour":"red"}', "--json"], 0, '"result"'),

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define PROTOCOL "micro1.0"
 
@@ -73,10 +74,23 @@ static const struct ocppd_word vocabulary[] = {
 
 /* ---- A long answer ------------------------------------------------------------------------- */
 
+struct micro {
+	LIST_HEAD(, stream) streams;
+};
+
 struct stream {
+	LIST_ENTRY(stream) link;
+	struct ocppd_request *request;
 	int64_t left;
 	int64_t pauses; /* how often there was no room */
 };
+
+static void
+stream_free(struct stream *stream)
+{
+	LIST_REMOVE(stream, link);
+	free(stream);
+}
 
 static void
 stream_on(struct ocppd_host *host, struct ocppd_request *request, void *arg)
@@ -92,14 +106,14 @@ stream_on(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 			return;
 		}
 		if (r < 0) {
-			free(stream);
+			stream_free(stream);
 			return;
 		}
 		stream->left -= (int64_t)sizeof(piece) - 1;
 	}
 	OCPPD_INFO(host, "stream.ended", OCPPD_INT("pauses", stream->pauses));
 	ocppd_request_end(host, request);
-	free(stream);
+	stream_free(stream);
 }
 
 static void
@@ -107,15 +121,15 @@ stream_gone(struct ocppd_host *host, struct ocppd_request *request, void *arg)
 {
 	(void)request;
 	OCPPD_INFO(host, "stream.abandoned", OCPPD_INT("code", 0));
-	free(arg);
+	stream_free(arg);
 }
 
 static void
 stream_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
+	struct micro *micro = ctx;
 	struct stream *stream = calloc(1, sizeof(*stream));
 
-	(void)ctx;
 	if (stream == NULL) {
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 		return;
@@ -126,6 +140,8 @@ stream_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		free(stream);
 		return;
 	}
+	stream->request = request;
+	LIST_INSERT_HEAD(&micro->streams, stream, link);
 	stream_on(host, request, stream);
 }
 
@@ -143,6 +159,19 @@ static const struct ocppd_route routes[] = {
 };
 
 static int
+init(struct ocppd_host *host, const void *conf, void **ret_ctx, struct ocppd_error *err)
+{
+	struct micro *micro = calloc(1, sizeof(*micro));
+
+	(void)host;
+	(void)conf;
+	if (micro == NULL)
+		return ocppd_error_set(err, OCPPD_ENOMEM, "out of memory");
+	*ret_ctx = micro;
+	return 0;
+}
+
+static int
 start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 {
 	const struct ocppd_admission anybody = { .struct_size = sizeof(anybody) };
@@ -150,6 +179,27 @@ start(struct ocppd_host *host, void *ctx, struct ocppd_error *err)
 
 	(void)ctx;
 	return r;
+}
+
+static int
+stop(struct ocppd_host *host, void *ctx)
+{
+	struct micro *micro = ctx;
+
+	while (!LIST_EMPTY(&micro->streams)) {
+		struct stream *stream = LIST_FIRST(&micro->streams);
+
+		ocppd_request_cut(host, stream->request);
+		stream_free(stream);
+	}
+	return 0;
+}
+
+static void
+shutdown_module(struct ocppd_host *host, void *ctx)
+{
+	(void)host;
+	free(ctx);
 }
 
 OCPPD_PLUGIN = {
@@ -160,5 +210,8 @@ OCPPD_PLUGIN = {
 	.actions = OCPPD_TABLE(actions),
 	.vocabulary = OCPPD_TABLE(vocabulary),
 	.routes = OCPPD_TABLE(routes),
+	.init = init,
 	.start = start,
+	.stop = stop,
+	.shutdown = shutdown_module,
 };

@@ -17,6 +17,7 @@ struct world {
 	struct ocppd_request *handle; /* as the server keeps it */
 	uint32_t ready;
 	uint32_t gone;
+	bool is_older; /* the server was built for another minor */
 };
 
 static void on_now(struct ocppd_host *host, struct ocppd_request *request, void *ctx);
@@ -92,8 +93,23 @@ server_end(void *connection)
 	say(connection, "end", 0, "-");
 }
 
+static void
+server_cut(void *connection)
+{
+	say(connection, "cut", 0, "-");
+}
+
 static const struct ocppd_request_server server = {
-	sizeof(server), 0, server_reply, server_begin, server_write, server_end,
+	sizeof(server), 0, server_reply, server_begin, server_write, server_end, server_cut,
+};
+/* Of an older minor. */
+static const struct ocppd_request_server older_server = {
+	offsetof(struct ocppd_request_server, cut),
+	0,
+	server_reply,
+	server_begin,
+	server_write,
+	server_end,
 };
 
 static void
@@ -159,8 +175,9 @@ call(struct world *world, const struct ocppd_route *route, struct json_object *b
 	uint32_t is_open = 7;
 
 	world->said[0] = '\0';
-	world->handle = ocppd_request_call(&world->server, route, &world->owner, &info, &server,
-					   world, &is_open);
+	world->handle =
+		ocppd_request_call(&world->server, route, &world->owner, &info,
+				   world->is_older ? &older_server : &server, world, &is_open);
 	assert_non_null(world->handle);
 	return is_open;
 }
@@ -459,7 +476,7 @@ request_of_a_stopping_module_gets_503(void **state)
 	ocppd_request_ready(world.handle);
 	world.owner.state = HOST_STOPPED;
 	host_unregister(&world.owner);
-	assert_string_equal(world.said, "begin 200 text/event-stream;end 0 -;");
+	assert_string_equal(world.said, "begin 200 text/event-stream;cut 0 -;");
 	(void)core_turn(&world.fixture.core);
 	assert_int_equal(world.ready, 0);
 	world_fini(&world);
@@ -493,11 +510,21 @@ request_answered_after_begin_is_cut(void **state)
 	world_init(&world);
 	begin(&world);
 	ocppd_request_fail(&world.owner, world.open, OCPPD_EIO, NULL);
-	assert_string_equal(world.said, "begin 200 text/event-stream;end 0 -;");
+	assert_string_equal(world.said, "begin 200 text/event-stream;cut 0 -;");
 	assert_non_null(strstr(world.fixture.last_line, "ev=request.misused plugin=owner"));
 	(void)call(&world, &routes[1], NULL);
 	ocppd_request_end(&world.owner, world.open);
 	assert_string_equal(world.said, "reply 204 -;");
+	(void)call(&world, &routes[1], NULL);
+	ocppd_request_cut(&world.owner, world.open);
+	assert_memory_equal(world.said, "problem 503 ", 12);
+	begin(&world);
+	ocppd_request_cut(&world.owner, world.open);
+	assert_string_equal(world.said, "begin 200 text/event-stream;cut 0 -;");
+	world.is_older = true;
+	begin(&world);
+	ocppd_request_cut(&world.owner, world.open);
+	assert_string_equal(world.said, "begin 200 text/event-stream;end 0 -;");
 	world_fini(&world);
 }
 

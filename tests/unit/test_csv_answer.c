@@ -137,8 +137,14 @@ server_end(void *connection)
 	say(connection, "end", "", 0);
 }
 
+static void
+server_cut(void *connection)
+{
+	say(connection, "cut", "", 0);
+}
+
 static const struct ocppd_request_server server = {
-	sizeof(server), 0, server_reply, server_begin, server_write, server_end,
+	sizeof(server), 0, server_reply, server_begin, server_write, server_end, server_cut,
 };
 static const struct ocppd_request_server short_server = { .struct_size = sizeof(short_server),
 							  .reply = server_reply };
@@ -381,20 +387,20 @@ csv_answer_is_cut_when_a_page_cannot_be_read(void **state)
 	world.read_result = OCPPD_EBUSY;
 	assert_null(ask(&world, &server));
 	assert_non_null(strstr(world.fixture.last_line, "ev=export.cut plugin=owner err=EBUSY"));
-	check_ended(&world, "begin(text/csv)end()");
+	check_ended(&world, "begin(text/csv)cut()");
 	/* when it should have come, */
 	world_init(&world);
 	csv = ask(&world, &server);
 	add_row(csv, "a", 1);
 	ocppd_csv_page(csv, OCPPD_EIO, 1);
 	assert_non_null(strstr(world.fixture.last_line, "ev=export.cut plugin=owner err=EIO"));
-	check_ended(&world, "begin(text/csv)end()");
+	check_ended(&world, "begin(text/csv)cut()");
 	/* and at a later one. */
 	world_init(&world);
 	csv = ask(&world, &server);
 	world.read_result = OCPPD_ESTATE;
 	ocppd_csv_page(csv, 0, 0);
-	check_ended(&world, "begin(text/csv)write(name,count,time\r\n)end()");
+	check_ended(&world, "begin(text/csv)write(name,count,time\r\n)cut()");
 }
 
 static void
