@@ -66,33 +66,41 @@ fill(struct ocppd_error *err, int code, const char *option, const char *text)
 			*at = ' ';
 }
 
+static void fill_format(struct ocppd_error *err, int code, const char *option, const char *format,
+			va_list args) OCPPD_PRINTF(4, 0);
+
+static void
+fill_format(struct ocppd_error *err, int code, const char *option, const char *format, va_list args)
+{
+	char text[sizeof(err->text) + 4];
+
+	(void)vsnprintf(text, sizeof(text), format, args);
+	fill(err, code, option, text);
+}
+
 int
 ocppd_error_set(struct ocppd_error *err, int code, const char *format, ...)
 {
-	char text[sizeof(err->text) + 4];
 	va_list args;
 
 	if (!err)
 		return code;
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	fill_format(err, code, NULL, format, args);
 	va_end(args);
-	fill(err, code, NULL, text);
 	return code;
 }
 
 int
 ocppd_error_option(struct ocppd_error *err, int code, const char *option, const char *format, ...)
 {
-	char text[sizeof(err->text) + 4];
 	va_list args;
 
 	if (!err)
 		return code;
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	fill_format(err, code, option, format, args);
 	va_end(args);
-	fill(err, code, option, text);
 	return code;
 }
 

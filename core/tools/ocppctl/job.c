@@ -122,6 +122,20 @@ wait_over(struct json_object *follow, const char *path, job_ask_fn *ask, void *a
 	return 0;
 }
 
+/* Likewise, and a job that failed says why. */
+static int
+wait_well(struct json_object *follow, const char *show, job_ask_fn *ask, void *arg,
+	  struct json_object **job)
+{
+	int status = wait_over(follow, show, ask, arg, job);
+	const char *detail = member_text(*job, "detail");
+
+	if (status != 0 || detail == NULL)
+		return status;
+	plain_say(detail);
+	return FAILED;
+}
+
 bool
 job_has_data(const struct command *command)
 {
@@ -142,11 +156,7 @@ job_await(const struct command *command, struct json_object *job, job_ask_fn *as
 		plain_say("the daemon does not say how to follow the job");
 		goto out;
 	}
-	status = wait_over(follow, show, ask, arg, &now);
-	if (status == 0 && member_text(now, "detail") != NULL) {
-		plain_say(member_text(now, "detail"));
-		status = FAILED;
-	}
+	status = wait_well(follow, show, ask, arg, &now);
 	if (status == 0) {
 		*ret_size = json_object_get_int64(member(now, "total"));
 		*ret_path = data;
@@ -173,11 +183,7 @@ job_follow(const struct command *command, struct json_object *job, job_ask_fn *a
 		plain_say("the daemon does not say how to follow the job");
 		goto out;
 	}
-	status = wait_over(follow, show, ask, arg, &now);
-	if (status == 0 && member_text(now, "detail") != NULL) {
-		plain_say(member_text(now, "detail"));
-		status = FAILED;
-	}
+	status = wait_well(follow, show, ask, arg, &now);
 	if (status == 0 && json_object_get_int64(member(now, "total")) == 0)
 		plain_say("nothing fits the selection");
 	if (status == 0)
