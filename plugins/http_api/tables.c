@@ -508,7 +508,8 @@ static const struct ocppd_command job_cancel_commands[] = {
 };
 static const struct ocppd_command queue_commands[] = {
 	{ .words = "queue",
-	  .columns = "commandId,stationId,action,state,result.response.status,createdAt,expiresAt,endedAt,requester",
+	  .columns =
+		  "commandId,stationId,action,state,result.response.status,createdAt,expiresAt,endedAt,requester",
 	  .help = "Commands that wait, or waited, for their station" },
 };
 static const struct ocppd_command queue_show_commands[] = {
