@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #define LEARN_TURNS 64
+#define PATH_MAX_SIZE 4096
 /* The answer begins at about 400 and is followed by the name of a subprotocol. */
 #define ANSWER_ROOM 256
 
@@ -96,4 +97,23 @@ early_restore(struct io *io)
 		return;
 	memcpy(io->service_buffer, io->kept, EARLY_KEPT_SIZE);
 	explicit_bzero(io->kept, EARLY_KEPT_SIZE); /* credentials are among it */
+}
+
+size_t
+early_path(const struct io *io, const char **ret_path)
+{
+	static const char method[] = "GET ";
+	size_t len = 0;
+
+	if (!io->service_buffer)
+		return 0;
+	const char *text = (const char *)io->service_buffer + LWS_PRE;
+	if (memcmp(text, method, sizeof(method) - 1) != 0)
+		return 0;
+
+	text += sizeof(method) - 1;
+	while (len < PATH_MAX_SIZE && !strchr("?# \r\n", text[len]))
+		len++;
+	*ret_path = text;
+	return len;
 }

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "ocpp/quirks.h"
 #include "transport/directory.h"
+#include "transport/early.h"
 #include "transport/target.h"
 #include "transport/tls.h"
 
@@ -440,6 +441,8 @@ static const struct verdict *
 check_target(struct request *request)
 {
 	const struct listener *listener = request->listener;
+	const char *raw = NULL;
+	size_t raw_len;
 	int r = OCPPD_ENOENT;
 
 	/* What is not GET has no such token, and lws does not upgrade it. */
@@ -450,6 +453,9 @@ check_target(struct request *request)
 				    sizeof(request->id));
 	if (r == OCPPD_ENOENT)
 		return &wrong_path;
+	raw_len = early_path(request->session->io, &raw);
+	if (raw_len > 0 && target_hides_slash(raw, raw_len))
+		return &bad_identity;
 	request->has_odd_path =
 		strstr(request->uri, "//") || request->uri[strlen(request->uri) - 1] == '/';
 	return r < 0 ? &bad_identity : NULL;

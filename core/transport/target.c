@@ -99,6 +99,17 @@ target_identity(const char *uri, const char *path, char *ret_id, size_t size)
 	return 0;
 }
 
+bool
+target_hides_slash(const char *path, size_t len)
+{
+	for (size_t i = 0; i + 2 < len; i++) {
+		if (path[i] == '%' && path[i + 1] == '2' && (path[i + 2] | 0x20) == 'f')
+			return true;
+	}
+
+	return false;
+}
+
 /* The next element of a comma-separated list, blanks trimmed; NULL at its end. */
 static const char *
 list_next(const char **at, size_t *ret_len)

@@ -47,6 +47,9 @@ struct basic {
 /* Reads an Authorization header of the Basic scheme. 0, or OCPPD_EINVAL. */
 int basic_parse(const char *header, struct basic *ret_basic);
 
+/* Whether a path, not decoded, has an encoded slash: it would look like two segments (A04). */
+bool target_hides_slash(const char *path, size_t len);
+
 /* One token of a comma-separated header list, ASCII case ignored. */
 bool header_list_has(const char *list, const char *token);
 

@@ -175,11 +175,34 @@ header_list_token_is_found_whole(void **state)
 	assert_false(header_list_has("", "upgrade"));
 }
 
+static void
+target_hides_a_slash_where_it_is_encoded(void **state)
+{
+	static const struct {
+		const char *path;
+		bool hides;
+	} rows[] = {
+		{ "/ocpp/CP-1", false },     { "/ocpp/CP%2F1", true },
+		{ "/ocpp/CP%2f1", true },    { "/ocpp/CP%2F", true },
+		{ "/ocpp/CP%2", false },     { "/ocpp/CP%25F", false },
+		{ "/ocpp/CP%252F1", false }, { "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (target_hides_slash(rows[i].path, strlen(rows[i].path)) != rows[i].hides)
+			fail_msg("%s", rows[i].path);
+	}
+	/* What comes behind is not looked at. */
+	assert_false(target_hides_slash("/a%2F", 4));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(target_identity_table_as_listed),
+		cmocka_unit_test(target_hides_a_slash_where_it_is_encoded),
 		cmocka_unit_test(target_path_table_as_listed),
 		cmocka_unit_test(target_negotiate_table_as_listed),
 		cmocka_unit_test(basic_parse_table_as_listed),
