@@ -95,7 +95,7 @@ ask_forget(const char *provider, const void *ops, void *self, void *arg)
 	if (r < 0)
 		OCPPD_WARN(ctx->host, "station.kept",
 			   OCPPD_STR("station", ocppd_station_id(asking->deletion->station)),
-			   OCPPD_STR("plugin", provider), OCPPD_STR("err", ocppd_error_name(r)));
+			   OCPPD_STR("module", provider), OCPPD_STR("err", ocppd_error_name(r)));
 	return r;
 }
 

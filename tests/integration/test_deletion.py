@@ -4,11 +4,12 @@
 
 import asyncio
 import contextlib
+import os
 import resource
 import sqlite3
 import time
 
-from harness import DEADLINE_S, Daemon, Follower, Station, raw_request, run, upgrade_request
+from harness import DEADLINE_S, PLUGINS, Daemon, Follower, Station, raw_request, run, upgrade_request
 
 MODULES = {
     "stations": {"unknown": "reject"},
@@ -17,6 +18,7 @@ MODULES = {
     "ocpp16_remote_trigger": {}, "ocpp16_firmware_management": {},
 }
 GONE = "CP-GONE"
+MICRO = os.path.abspath(os.path.join(PLUGINS, "..", "tests", "modules", "modules"))
 # What stands in the database of a station: table, its column, rows before, rows after.
 TABLES = [
     ("stations_station", 1, 0), ("stations_state", 1, 0), ("stations_connector", 1, 0),
@@ -253,3 +255,47 @@ def test_one_that_nobody_provisioned_comes_back_as_new(tmp_path):
             assert (status, body["bootCount"], body["connectors"]) == (200, 1, [])
     with Daemon(tmp_path, {"stations": {"unknown": "accept"}}) as daemon:
         run(session(daemon))
+
+
+def test_a_module_that_objects_or_fails_keeps_all_of_a_station(tmp_path):
+    """As a third party's, with a table of its own."""
+    def notes(daemon):
+        with contextlib.closing(sqlite3.connect(f"file:{daemon.folder}/ocppd.db?mode=ro", uri=True)) as base:
+            return [row[0] for row in base.execute("SELECT station_id FROM micro_keeper_note")]
+
+    def now_does(daemon, word):
+        daemon.settings["plugins"]["micro_keeper"]["does"] = word
+        daemon.write_config()
+        status, body = daemon.api("POST", "/v1/reload", {})
+        assert status == 200, body
+
+    async def session(daemon):
+        provision(daemon)
+        async with Station.connect(daemon, GONE) as station:
+            daemon.log.wait("keeper.noted", result=0)
+            before = rows_of_stations(daemon)
+            status, body = await daemon.api_async("DELETE", f"/v1/stations/{GONE}")
+            assert (status, body["detail"]) == (409, "The keeper wants to keep it")
+            await station.call("Heartbeat", {})
+            now_does(daemon, "fail")
+            status, body = await daemon.api_async("DELETE", f"/v1/stations/{GONE}")
+            assert status == 503, body
+            # By then its connection was closed; but nothing else happened to it.
+            assert (await station.closed()) == (1000, "deleted")
+        assert daemon.log.events("station.kept", station=GONE)[0]["module"] == "micro_keeper"
+        assert notes(daemon) == [GONE] and rows_of_stations(daemon) == before
+        async with Station.connect(daemon, GONE, boot=False) as station:
+            await station.call("Heartbeat", {})
+        now_does(daemon, "nothing")
+        assert (await daemon.api_async("DELETE", f"/v1/stations/{GONE}"))[0] == 204
+        assert notes(daemon) == [] and rows_of_stations(daemon) == 0
+        assert daemon.log.events("keeper.forgot", station=GONE)
+
+    with Daemon(tmp_path, {"stations": {"unknown": "reject"}, "micro_keeper": {"does": "object"}},
+                module_dir=[MICRO]) as daemon:
+        run(session(daemon))
+
+
+def rows_of_stations(daemon):
+    with contextlib.closing(sqlite3.connect(f"file:{daemon.folder}/ocppd.db?mode=ro", uri=True)) as base:
+        return base.execute("SELECT COUNT(*) FROM stations_station").fetchone()[0]
