@@ -40,6 +40,7 @@
 #define PARKED_MAX 65536
 #define ASK_EVERY_US 50000 /* for a place, while some wait */
 #define ASK_PAUSE_US 5000  /* between two times, at least */
+#define ASK_ORIGIN_US 4
 #define KEEP_IDLE_S 60
 #define KEEP_INTERVAL_S 15
 #define KEEP_COUNT 4
@@ -342,7 +343,9 @@ ask_for_room(struct transport *transport)
 		return;
 	if (!event_pending(transport->turns_timer, EV_TIMEOUT, NULL))
 		(void)event_add(transport->turns_timer, &delay);
-	if (now_us - transport->asked_mono_us < ASK_PAUSE_US)
+	/* All origins are looked at: the more there are, the less often. */
+	if (now_us - transport->asked_mono_us <
+	    ASK_PAUSE_US + ASK_ORIGIN_US * (int64_t)transport->turns.map.count)
 		return;
 	transport->asked_mono_us = now_us;
 	richest = turns_richest(&transport->turns);

@@ -157,14 +157,16 @@ is_stalled(const struct session *session, bool is_crowded)
 {
 	struct io *io = session->io;
 	int64_t most_ms = limit_get(&io->transport->limits.handshake_timeout_ms) / 2;
+	int64_t least_ms = is_crowded ? SILENT_CROWD_MS : SILENT_FAIR_MS;
 	int64_t age_ms = ticks_ms(io, session->ping_tick); /* since its adoption */
 	int64_t ms;
 
-	if (session->state != SESSION_HANDSHAKE || session->class != CLOSE_NONE)
+	/* Most are young where many come at once: no system call for them. */
+	if (session->state != SESSION_HANDSHAKE || session->class != CLOSE_NONE ||
+	    (age_ms < least_ms && age_ms < most_ms))
 		return false;
 	ms = silent_ms(session, age_ms);
-	return ms >= (is_crowded ? SILENT_CROWD_MS : SILENT_FAIR_MS) ||
-	       (ms > 0 && age_ms >= most_ms);
+	return ms >= least_ms || (ms > 0 && age_ms >= most_ms);
 }
 
 void

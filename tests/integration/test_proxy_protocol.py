@@ -42,7 +42,7 @@ def listener(**more):
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory):
     with Daemon(tmp_path_factory.mktemp("proxy"), STATIONS, listeners=[listener()],
-                max_connections_per_address=1, handshake_timeout="2s") as running:
+                handshake_timeout="2s") as running:
         yield running
 
 
@@ -96,8 +96,8 @@ def test_the_client_is_whom_the_proxy_says(daemon, label, preface, remote, way):
     run(session())
 
 
-def test_limits_are_the_clients(daemon):
-    async def session():
+def test_limits_are_the_clients(tmp_path):
+    async def session(daemon):
         sock = dial(daemon, line("203.0.113.20"))
         sock.setblocking(False)
         async with Station.connect(daemon, "CP-1", sock=sock):
@@ -105,7 +105,8 @@ def test_limits_are_the_clients(daemon):
             for preface, status in ((line("203.0.113.20"), 503), (binary("203.0.113.20"), 503),
                                     (line("203.0.113.21"), 101)):
                 assert await loop.run_in_executor(None, status_of, dial(daemon, preface), "CP-2") == status
-    run(session())
+    with Daemon(tmp_path, STATIONS, listeners=[listener()], max_connections_per_address=1) as daemon:
+        run(session(daemon))
 
 
 def test_tls_that_ended_at_the_proxy_counts_for_profile_2(daemon):
