@@ -355,6 +355,9 @@ struct writer {
 	int64_t monitor_mono_us;
 	dev_t device;
 	ino_t inode;
+	dev_t wal_device; /* of the log beside it, if has_wal */
+	ino_t wal_inode;
+	bool has_wal;
 	struct job *opened; /* the answer to start, until it is given */
 	struct job ended;
 };

@@ -18,6 +18,7 @@
  */
 #include "storage.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -241,6 +242,27 @@ is_in_place(const struct writer *writer)
 	       inode == writer->inode;
 }
 
+/* The same of its log, which SQLite makes when it is first wanted, and keeps. What is committed
+ * into one that was removed would be lost with the process. */
+static bool
+has_its_log(struct writer *writer)
+{
+	dev_t device;
+	ino_t inode;
+	char path[PATH_MAX];
+	int n = snprintf(path, sizeof(path), "%s-wal", writer->db.storage->path);
+	bool is_there = n > 0 && (size_t)n < sizeof(path) && db_file_id(path, &device, &inode);
+
+	if (writer->has_wal)
+		return is_there && device == writer->wal_device && inode == writer->wal_inode;
+	if (is_there) {
+		writer->wal_device = device;
+		writer->wal_inode = inode;
+		writer->has_wal = true;
+	}
+	return true;
+}
+
 /* Ready for a transaction: connected, and on the file that was opened. */
 static bool
 make_ready(struct writer *writer)
@@ -253,9 +275,19 @@ make_ready(struct writer *writer)
 			  "the database file was removed or replaced: put it back, or restart");
 		return false;
 	}
+	if (!has_its_log(writer)) {
+		/* What is in it is still ours to save. */
+		if (!writer->is_stuck)
+			(void)sqlite3_wal_checkpoint_v2(writer->db.conn, NULL,
+							SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+		set_stuck(writer, OCPPD_EIO,
+			  "the -wal file of the database was removed or replaced: restart");
+		return false;
+	}
 	if (!writer->needs_reopen)
 		return true;
 	disconnect(writer);
+	writer->has_wal = false;
 	r = connect_db(writer, &failure);
 	if (r < 0) {
 		set_stuck(writer, r, failure != NULL ? failure->err.text : "out of memory");

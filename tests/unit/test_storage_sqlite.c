@@ -405,6 +405,41 @@ unit_after_the_file_went_away_is_not_acknowledged(void **state)
 	bed_stop(&t->bed);
 }
 
+static void
+unit_after_the_log_went_away_is_not_acknowledged(void **state)
+{
+	struct test *t = *state;
+	char path[128];
+	sqlite3 *other = NULL;
+	sqlite3_stmt *stmt = NULL;
+
+	test_start(t);
+	test_add_one(t, 1);
+	bed_run(&t->bed, &t->is_done);
+	assert_int_equal(t->result, 0);
+	(void)snprintf(path, sizeof(path), "%s-wal", t->bed.path);
+	assert_int_equal(unlink(path), 0);
+	test_reset(t);
+	test_add_one(t, 2);
+	bed_run(&t->bed, &t->is_done);
+	assert_int_equal(t->result, OCPPD_EIO);
+	assert_non_null(strstr(t->text, "-wal file"));
+	bed_run_health(&t->bed, OCPPD_HEALTH_FAILED);
+	/* As after a crash, what was acknowledged is there. */
+	(void)snprintf(path, sizeof(path), "file:%s?immutable=1", t->bed.path);
+	assert_int_equal(
+		sqlite3_open_v2(path, &other, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL),
+		SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(other, "SELECT count(*) FROM demo_item", -1, &stmt, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(stmt, 0), 1);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	bed_stop(&t->bed);
+}
+
 int
 main(void)
 {
@@ -423,6 +458,7 @@ main(void)
 		TEST(unit_on_a_full_disk_fails_until_there_is_room),
 		TEST(unit_on_a_locked_database_fails_until_it_is_free),
 		TEST(unit_after_the_file_went_away_is_not_acknowledged),
+		TEST(unit_after_the_log_went_away_is_not_acknowledged),
 	};
 
 	return cmocka_run_group_tests_name("storage_sqlite", tests, NULL, NULL);
