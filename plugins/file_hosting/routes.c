@@ -16,29 +16,26 @@ struct work {
 	int64_t id;
 };
 
+struct wanted {
+	const char *param; /* its number in the path */
+	const char *unknown;
+	const char *unknown_text;
+};
+static const struct wanted wanted_file = { "fileId", "unknown-file", "There is no such file" };
+static const struct wanted wanted_transfer = { "transferId", "unknown-transfer",
+					       "There is no such transfer" };
+
 /* With the path's id; NULL: the request was answered. */
 static struct work *
-work_of_file(struct hosting *ctx, struct ocppd_request *request)
+work_of_path(struct hosting *ctx, struct ocppd_request *request, const struct wanted *wanted)
 {
 	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
 
 	if (work == NULL)
 		return NULL;
-	work->base.unknown = "unknown-file";
-	work->base.unknown_text = "There is no such file";
-	return ocppd_work_id(&work->base, "fileId", &work->id) < 0 ? NULL : work;
-}
-
-static struct work *
-work_of_transfer(struct hosting *ctx, struct ocppd_request *request)
-{
-	struct work *work = ocppd_work_new(&ctx->works, request, sizeof(*work));
-
-	if (work == NULL)
-		return NULL;
-	work->base.unknown = "unknown-transfer";
-	work->base.unknown_text = "There is no such transfer";
-	return ocppd_work_id(&work->base, "transferId", &work->id) < 0 ? NULL : work;
+	work->base.unknown = wanted->unknown;
+	work->base.unknown_text = wanted->unknown_text;
+	return ocppd_work_id(&work->base, wanted->param, &work->id) < 0 ? NULL : work;
 }
 
 /* Before which; NULL: the request was answered. */
@@ -88,7 +85,7 @@ routes_list(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 void
 routes_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_file(ctx, request);
+	struct work *work = work_of_path(ctx, request, &wanted_file);
 
 	(void)host;
 	if (work == NULL)
@@ -140,7 +137,7 @@ on_delete(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 void
 routes_delete(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_file(ctx, request);
+	struct work *work = work_of_path(ctx, request, &wanted_file);
 
 	(void)host;
 	if (work != NULL)
@@ -239,7 +236,7 @@ on_download(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 void
 routes_download(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_file(ctx, request);
+	struct work *work = work_of_path(ctx, request, &wanted_file);
 
 	(void)host;
 	if (work != NULL)
@@ -461,7 +458,7 @@ find_transfer(struct work *work, ocppd_rows_fn *fn)
 void
 routes_transfer(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_transfer(ctx, request);
+	struct work *work = work_of_path(ctx, request, &wanted_transfer);
 
 	(void)host;
 	if (work != NULL)
@@ -495,7 +492,7 @@ on_withdraw(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 void
 routes_withdraw(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 {
-	struct work *work = work_of_transfer(ctx, request);
+	struct work *work = work_of_path(ctx, request, &wanted_transfer);
 
 	(void)host;
 	if (work != NULL)

@@ -124,17 +124,18 @@ turns_of_thousands_of_origins_let_a_newcomer_through(void **state)
 		park(&turns, address);
 	}
 	for (int i = 0; i < 30; i++) {
-		struct parked *parked;
+		bool is_its_turn = false;
 		int waited = 0;
 
 		park(&turns, "192.0.2.1");
-		do {
-			parked = turns_take(&turns);
+		while (!is_its_turn) {
+			struct parked *parked = turns_take(&turns);
+
 			assert_non_null(parked);
+			is_its_turn = parked->arrival.origin == origin_of(&turns, "192.0.2.1");
+			free(parked);
 			waited++;
-		} while (parked->arrival.origin != origin_of(&turns, "192.0.2.1") &&
-			 (free(parked), true));
-		free(parked);
+		}
 		assert_in_range(waited, 1, 3);
 	}
 	/* And the earliest were not forgotten. */
