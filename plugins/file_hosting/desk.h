@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include <ocppd/address.h>
 #include <ocppd/plugin.h>
 #include <ocppd/service/files.h>
 
@@ -21,7 +22,7 @@
  * since posts end when its stop begins.
  */
 #define STATION_SIZE (OCPPD_STATION_ID_MAX * 4 + 1)
-#define REMOTE_SIZE 64
+#define REMOTE_SIZE OCPPD_ADDRESS_SIZE
 #define BLOB_SIZE TOKEN_SIZE /* files on disk are called by chance */
 #define SHA256_SIZE 65
 #define KIND_SIZE 33

@@ -25,13 +25,6 @@
 #define STACK_SIZE (256 << 10)
 #define PRIORITIES "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
-union any_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage storage;
-};
-
 static const char *
 errno_text(int code)
 {
@@ -40,100 +33,33 @@ errno_text(int code)
 	return text != NULL ? text : "unknown error";
 }
 
-/* "[::1]" and "::1" are the same address. */
-static int
-parse_address(const char *text, int64_t port, union any_address *ret_address, socklen_t *ret_len)
-{
-	char bare[INET6_ADDRSTRLEN + 2] = "";
-	size_t len = strlen(text);
-
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(bare))
-		return OCPPD_EINVAL;
-	memcpy(bare, text, len);
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (inet_pton(AF_INET, bare, &ret_address->in.sin_addr) == 1) {
-		ret_address->in.sin_family = AF_INET;
-		ret_address->in.sin_port = htons((uint16_t)port);
-		*ret_len = sizeof(ret_address->in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, bare, &ret_address->in6.sin6_addr) != 1)
-		return OCPPD_EINVAL;
-	ret_address->in6.sin6_family = AF_INET6;
-	ret_address->in6.sin6_port = htons((uint16_t)port);
-	*ret_len = sizeof(ret_address->in6);
-	return 0;
-}
-
-bool
-address_is_valid(const char *text)
-{
-	union any_address address;
-	socklen_t len;
-
-	return parse_address(text, 0, &address, &len) == 0;
-}
-
 bool
 address_is_any(const char *text)
 {
-	union any_address address;
-	socklen_t len;
+	struct sockaddr_storage address;
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
 
-	if (parse_address(text, 0, &address, &len) < 0)
+	if (ocppd_address_parse(text, 0, &address) < 0)
 		return false;
-	if (address.any.sa_family == AF_INET)
-		return address.in.sin_addr.s_addr == htonl(INADDR_ANY);
-	return IN6_IS_ADDR_UNSPECIFIED(&address.in6.sin6_addr);
-}
-
-static void
-name_door(struct door *door)
-{
-	union any_address bound;
-	socklen_t len = sizeof(bound);
-	char host[INET6_ADDRSTRLEN] = "";
-
-	memset(&bound, 0, sizeof(bound));
-	if (getsockname(door->fd, &bound.any, &len) != 0)
-		return;
-	if (bound.any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &bound.in6.sin6_addr, host, sizeof(host));
-		(void)snprintf(door->address, sizeof(door->address), "[%s]:%u", host,
-			       ntohs(bound.in6.sin6_port));
-		return;
-	}
-	(void)inet_ntop(AF_INET, &bound.in.sin_addr, host, sizeof(host));
-	(void)snprintf(door->address, sizeof(door->address), "%s:%u", host,
-		       ntohs(bound.in.sin_port));
+	memcpy(&in, &address, sizeof(in));
+	memcpy(&in6, &address, sizeof(in6));
+	return address.ss_family == AF_INET ? in.sin_addr.s_addr == htonl(INADDR_ANY)
+					    : IN6_IS_ADDR_UNSPECIFIED(&in6.sin6_addr);
 }
 
 static int
 bind_door(struct door *door, const char *text, int64_t port, struct ocppd_error *err)
 {
-	union any_address address;
-	socklen_t len = 0;
-	int on = 1;
-
-	if (parse_address(text, port, &address, &len) < 0)
-		return ocppd_error_option(err, OCPPD_EINVAL, "address", "%s is no IP address",
-					  text);
-	door->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (door->fd < 0)
-		return ocppd_error_set(err, OCPPD_EIO, "cannot make a socket: %s",
-				       errno_text(errno));
-	(void)setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* Each address is one of the list, so that [::] and 0.0.0.0 stand side by side. */
-	if (address.any.sa_family == AF_INET6)
-		(void)setsockopt(door->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(door->fd, &address.any, len) != 0 || listen(door->fd, BACKLOG) != 0)
+	int r = ocppd_socket_bind(text, port, OCPPD_BIND_V6ONLY, &door->fd, err);
+
+	if (r < 0)
+		return r;
+	if (listen(door->fd, BACKLOG) != 0)
 		return ocppd_error_set(err, OCPPD_EIO, "cannot listen on %s port %lld: %s", text,
 				       (long long)port, errno_text(errno));
-	name_door(door);
+	(void)ocppd_socket_name(door->fd, door->address);
 	return 0;
 }
 

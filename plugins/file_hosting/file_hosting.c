@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -353,8 +354,9 @@ check(const void *arg, struct ocppd_error *err)
 					  "there can be at most %d addresses", DOORS_MAX);
 	for (uint32_t i = 0; i < conf->addresses.count; i++) {
 		const char *address = conf->addresses.items[i];
+		struct sockaddr_storage parsed;
 
-		if (!address_is_valid(address))
+		if (ocppd_address_parse(address, 0, &parsed) < 0)
 			return ocppd_error_option(err, OCPPD_EINVAL, "address",
 						  "%s is no IP address", address);
 		if (conf->public_url == NULL && address_is_any(address))

@@ -63,8 +63,8 @@ struct stored {
 
 struct door {
 	struct MHD_Daemon *daemon;
-	char address[80]; /* as bound */
-	int fd;           /* of the listening socket; closed once it is quiet */
+	char address[OCPPD_ADDRESS_SIZE]; /* as bound */
+	int fd;                           /* of the listening socket; closed once it is quiet */
 };
 
 enum job_kind {
@@ -260,7 +260,6 @@ void doors_quiet(struct hosting *ctx);
 void doors_close(struct hosting *ctx);
 void base_choose(struct hosting *ctx);
 bool address_is_any(const char *text);
-bool address_is_valid(const char *text);
 
 /* worker.c */
 int worker_start(struct hosting *ctx);

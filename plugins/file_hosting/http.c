@@ -9,7 +9,6 @@
 
 #include "hosting.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -256,36 +255,6 @@ http_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 	free(request);
 }
 
-static void
-name_guest(struct guest *guest, const struct sockaddr *address)
-{
-	char host[INET6_ADDRSTRLEN] = "";
-
-	if (address == NULL)
-		return;
-	if (address->sa_family == AF_INET) {
-		struct sockaddr_in in;
-
-		memcpy(&in, address, sizeof(in));
-		(void)inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host));
-		(void)snprintf(guest->remote, sizeof(guest->remote), "%s:%u", host,
-			       ntohs(in.sin_port));
-	} else if (address->sa_family == AF_INET6) {
-		struct sockaddr_in6 in6;
-
-		memcpy(&in6, address, sizeof(in6));
-		if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-			(void)inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, sizeof(host));
-			(void)snprintf(guest->remote, sizeof(guest->remote), "%s:%u", host,
-				       ntohs(in6.sin6_port));
-			return;
-		}
-		(void)inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
-		(void)snprintf(guest->remote, sizeof(guest->remote), "[%s]:%u", host,
-			       ntohs(in6.sin6_port));
-	}
-}
-
 static struct guest *
 guest_new(struct desk *desk, struct MHD_Connection *connection)
 {
@@ -300,7 +269,8 @@ guest_new(struct desk *desk, struct MHD_Connection *connection)
 		return NULL;
 	}
 	guest->fd = fd->connect_fd;
-	name_guest(guest, address == NULL ? NULL : address->client_addr);
+	if (address != NULL && address->client_addr != NULL)
+		(void)ocppd_address_format(address->client_addr, guest->remote);
 	guest->mark_mono_us = ocppd_mono_us(desk->host);
 	return guest;
 }

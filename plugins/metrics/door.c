@@ -8,7 +8,8 @@
  */
 #include "metrics.h"
 
-#include <arpa/inet.h>
+#include <ocppd/address.h>
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -26,13 +27,6 @@
 #define REQUEST_MAX 8192 /* bytes of a request's head */
 #define RETRY_MS 1000    /* after running out of descriptors */
 #define LINGER_MS 2000   /* for the peer to see the end of the answer */
-
-union any_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage storage;
-};
 
 /*
  * READING    the request is not complete
@@ -65,7 +59,7 @@ struct door {
 	struct ocppd_timer *retry;
 	uint32_t count;
 	TAILQ_HEAD(, guest) guests; /* oldest first */
-	char name[80];
+	char name[OCPPD_ADDRESS_SIZE];
 };
 
 /* ---- Guests ------------------------------------------------------------------------------ */
@@ -309,105 +303,15 @@ on_accept_error(struct evconnlistener *listener, void *arg)
 
 /* ---- Opening ----------------------------------------------------------------------------- */
 
-/* "[::1]" and "::1" are the same address. */
-static int
-parse_address(const struct metrics_conf *conf, union any_address *ret_address, socklen_t *ret_len)
-{
-	char bare[INET6_ADDRSTRLEN + 2] = "";
-	const char *text = conf->address;
-	size_t len = strlen(text);
-	uint16_t port = htons((uint16_t)conf->port);
-
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(bare))
-		return OCPPD_EINVAL;
-	memcpy(bare, text, len);
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (inet_pton(AF_INET, bare, &ret_address->in.sin_addr) == 1) {
-		ret_address->in.sin_family = AF_INET;
-		ret_address->in.sin_port = port;
-		*ret_len = sizeof(ret_address->in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, bare, &ret_address->in6.sin6_addr) != 1)
-		return OCPPD_EINVAL;
-	ret_address->in6.sin6_family = AF_INET6;
-	ret_address->in6.sin6_port = port;
-	*ret_len = sizeof(ret_address->in6);
-	return 0;
-}
-
-static void
-name_door(struct door *door, int fd)
-{
-	union any_address bound;
-	socklen_t len = sizeof(bound);
-	char host[INET6_ADDRSTRLEN] = "";
-
-	memset(&bound, 0, sizeof(bound));
-	if (getsockname(fd, &bound.any, &len) != 0)
-		return;
-	if (bound.any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &bound.in6.sin6_addr, host, sizeof(host));
-		(void)snprintf(door->name, sizeof(door->name), "[%s]:%u", host,
-			       ntohs(bound.in6.sin6_port));
-		return;
-	}
-	(void)inet_ntop(AF_INET, &bound.in.sin_addr, host, sizeof(host));
-	(void)snprintf(door->name, sizeof(door->name), "%s:%u", host, ntohs(bound.in.sin_port));
-}
-
-static const char *
-errno_text(int code)
-{
-	const char *text = strerrordesc_np(code);
-
-	return text != NULL ? text : "unknown error";
-}
-
-static int
-bind_socket(const struct metrics_conf *conf, int *ret_fd, struct ocppd_error *err)
-{
-	union any_address address;
-	socklen_t len = 0;
-	int on = 1;
-	int off = 0;
-	int fd;
-
-	if (parse_address(conf, &address, &len) < 0)
-		return ocppd_error_option(err, OCPPD_EINVAL, "address", "%s is no IP address",
-					  conf->address);
-	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ocppd_error_set(err, OCPPD_EIO, "cannot make a socket: %s",
-				       errno_text(errno));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (address.any.sa_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, &address.any, len) != 0) {
-		int code = errno;
-
-		(void)close(fd);
-		return ocppd_error_set(err, OCPPD_EIO,
-				       "cannot bind the metrics listener to %s port %lld: %s",
-				       conf->address, (long long)conf->port, errno_text(code));
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static int
 door_open(struct door *door, struct ocppd_error *err)
 {
 	int fd = -1;
-	int r = bind_socket(door->conf, &fd, err);
+	int r = ocppd_socket_bind(door->conf->address, door->conf->port, 0, &fd, err);
 
 	if (r < 0)
 		return r;
-	name_door(door, fd);
+	(void)ocppd_socket_name(fd, door->name);
 	door->listener =
 		evconnlistener_new(ocppd_event_base(door->host), on_accept, door,
 				   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, BACKLOG, fd);
@@ -416,7 +320,7 @@ door_open(struct door *door, struct ocppd_error *err)
 
 		(void)close(fd);
 		return ocppd_error_set(err, OCPPD_EIO, "cannot listen on %s: %s", door->name,
-				       errno_text(code));
+				       strerrordesc_np(code));
 	}
 	evconnlistener_set_error_cb(door->listener, on_accept_error);
 	OCPPD_INFO(door->host, "metrics.opened", OCPPD_STR("listener", door->name));

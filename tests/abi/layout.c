@@ -6,6 +6,7 @@
  */
 #include <ocppd/abi.h>
 #include <ocppd/action.h>
+#include <ocppd/address.h>
 #include <ocppd/conf.h>
 #include <ocppd/csv.h>
 #include <ocppd/directory.h>
