@@ -44,6 +44,14 @@ function(ocppd_add_plugin name)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   if(NOT arg_NO_INSTALL)
+    # Out of the tree: the usual prefix of CMake is not that of a packaged daemon.
+    cmake_path(ABSOLUTE_PATH OCPPD_MODULE_DIR BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX} NORMALIZE
+               OUTPUT_VARIABLE folder)
+    if(OCPPD_DAEMON_MODULE_DIR AND NOT folder STREQUAL OCPPD_DAEMON_MODULE_DIR)
+      message(NOTICE "${name}.so will be installed to ${folder}, where ocppd does not look: it looks in "
+        "${OCPPD_DAEMON_MODULE_DIR}. Set CMAKE_INSTALL_PREFIX accordingly, or list the folder under "
+        "module_dir in ocppd.yaml.")
+    endif()
     install(TARGETS ${name} LIBRARY DESTINATION ${OCPPD_MODULE_DIR} COMPONENT plugin_${name}
             PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
     if(arg_MANUAL)

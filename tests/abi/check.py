@@ -204,6 +204,7 @@ def must(command, where, environment):
     done = run(*command, cwd=where, env=environment)
     if done.returncode != 0:
         sys.exit(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
 
 
 def check_template(args):
@@ -222,9 +223,15 @@ def check_template(args):
         for example in sorted((args.source / "packaging/examples").iterdir()):
             module = folder / example.name
             shutil.copytree(example, module)
-            must(["cmake", "-S", ".", "-B", "build", f"-Docppd_DIR={package}",
-                  f"-DOCPPD={daemon}", f"-DCMAKE_C_FLAGS={flags}",
-                  f"-DOCPPD_SANITIZE={args.sanitize}"], module, env)
+            configure = ["cmake", "-S", ".", "-B", "build", f"-Docppd_DIR={package}",
+                         f"-DOCPPD={daemon}", f"-DCMAKE_C_FLAGS={flags}",
+                         f"-DOCPPD_SANITIZE={args.sanitize}"]
+            # The prefix that CMake takes by itself is not that of this daemon, and it says so.
+            prefix = next(path for path in package.parents if (path / "include/ocppd").is_dir())
+            for more, is_told in (["-DCMAKE_INSTALL_PREFIX=/opt/own"], True), (
+                    [f"-DCMAKE_INSTALL_PREFIX={prefix}"], False):
+                if ("does not look" in must(configure + more, module, env)) != is_told:
+                    sys.exit(f"{example.name}, {more}: the module's folder")
             must(["cmake", "--build", "build"], module, env)
             must(["ctest", "--test-dir", "build", "--output-on-failure"], module, env)
             must(["make", f"CFLAGS=-Wall -Wextra -Werror {flags}", "all", "check"], module, env)
