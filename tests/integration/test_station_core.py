@@ -3,11 +3,13 @@
 """ocppd-station as a well-behaved station: what it confirms, it does. The Core profile, triggers,
 reservations and local lists."""
 
+import os
+import subprocess
 import time
 
 import pytest
 from csms import bed
-from harness import CallError, now, run
+from harness import BIN, DEADLINE_S, CallError, Daemon, now, run
 
 
 def later(seconds):
@@ -356,3 +358,19 @@ def test_the_list_spares_a_question_where_that_is_told():
             await csms.next("Authorize", idTag="STRANGER")
             assert len(csms.sent("Authorize")) == 1
     run(play())
+
+
+@pytest.mark.parametrize("frame, status", [
+    ('[3,"nobody-asked",{}]', 0), ('[2,"asked","Heartbeat",{}]', 1)], ids=["silence", "broken"])
+def test_silence_is_not_broken_by_heartbeats_that_are_due(tmp_path, frame, status):
+    scenario = tmp_path / "silence.yaml"
+    scenario.write_text("name: silence\nsteps:\n  - connect\n  - boot\n"
+                        f"  - raw: {{frame: '{frame}', silence: 25s}}\n", encoding="utf-8")
+    with Daemon(tmp_path, {"ocpp16_core": {"heartbeat_interval": "10s"}}) as daemon:
+        done = subprocess.run(
+            [os.path.join(BIN, "ocppd-station"), "--url", f"ws://127.0.0.1:{daemon.port}/ocpp",
+             "--id", "CP-1", "--once", "--speed", "10", "--scenario", str(scenario)],
+            capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+        beats = len(daemon.log.events("call.answered", action="Heartbeat"))
+        assert beats >= 2 if status == 0 else "expected silence" in done.stdout + done.stderr

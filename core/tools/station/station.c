@@ -198,6 +198,17 @@ handle_frame(struct station *station, struct json_object *frame)
 	return "the message type is none of 2, 3 and 4";
 }
 
+/* The answer to a CALL of the station's own, such as a heartbeat that was due. */
+static bool
+is_awaited(const struct station *station, struct json_object *frame)
+{
+	int type = json_object_get_int(json_object_array_get_idx(frame, 0));
+	const char *id = element_text(frame, 1);
+
+	return (type == 3 || type == 4) && station->outstanding && id &&
+	       str_eq(station->outstanding->id, id);
+}
+
 static void
 on_message(void *arg, const char *text, size_t len, bool is_binary)
 {
@@ -207,8 +218,6 @@ on_message(void *arg, const char *text, size_t len, bool is_binary)
 	const char *problem;
 
 	station_note(station, OUTPUT_FRAME, "frame.received", NULL, "< %.*s", (int)len, text);
-	actor_raw_silence_broken(&station->main, text);
-	actor_raw_silence_broken(&station->console, text);
 	if (is_binary || !utf8_valid(text, len)) {
 		station_fail(station, NULL, "a message that is not UTF-8 text");
 		return;
@@ -221,6 +230,10 @@ on_message(void *arg, const char *text, size_t len, bool is_binary)
 		station_fail(station, NULL, "a message that is no JSON array: %.100s", text);
 		json_object_put(frame);
 		return;
+	}
+	if (!is_awaited(station, frame)) {
+		actor_raw_silence_broken(&station->main, text);
+		actor_raw_silence_broken(&station->console, text);
 	}
 	problem = handle_frame(station, frame);
 	if (problem)
