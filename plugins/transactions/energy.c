@@ -159,6 +159,34 @@ looks_like_kwh(const struct energy_meter *meter, const struct energy *known,
 	       rest_us <= (meter->stop_us - meter->start_us) / 10;
 }
 
+/* Two amounts, from a meter field and the register, that the same meter may have shown. */
+static bool
+is_one_meter(int64_t from_wh, int64_t from_us, int64_t to_wh, int64_t to_us)
+{
+	return from_wh >= 0 && to_wh >= from_wh &&
+	       !is_beyond_reach(to_wh - from_wh, from_us, to_us) &&
+	       !is_either_thousandfold(from_wh, to_wh);
+}
+
+/* What the register rose. Where one end's meter is not known, the other end's is as good as a
+ * reading: what was charged before the first one, or after the last, counts. */
+static int64_t
+register_rise(const struct energy_meter *meter, const struct track *track)
+{
+	int64_t rise = track->rise_wh;
+	int64_t more = 0;
+
+	if (track->is_reset || meter->has_start == meter->has_stop)
+		return rise;
+	if (meter->has_start &&
+	    is_one_meter(meter->start_wh, meter->start_us, track->first_wh, track->first_us))
+		more = track->first_wh - meter->start_wh;
+	else if (meter->has_stop &&
+		 is_one_meter(track->last_wh, track->last_us, meter->stop_wh, meter->stop_us))
+		more = meter->stop_wh - track->last_wh;
+	return __builtin_add_overflow(rise, more, &rise) ? track->rise_wh : rise;
+}
+
 static int64_t
 interval_sum(const struct energy *known)
 {
@@ -211,7 +239,7 @@ energy_judge(const struct energy_meter *meter, const struct energy *known,
 	int64_t by_meter = -1;
 
 	memset(ret, 0, sizeof(*ret));
-	ret->register_wh = track == NULL ? -1 : track->rise_wh;
+	ret->register_wh = track == NULL ? -1 : register_rise(meter, track);
 	ret->interval_wh = interval_sum(known);
 	ret->labels = labels_of(meter, known, track);
 	if (!meter->has_start || !meter->has_stop ||

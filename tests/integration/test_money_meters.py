@@ -152,6 +152,37 @@ async def close_can_be_corrected_until_the_station_stops(daemon, station):
     assert (found["meterStop"], found["energyWh"]) == (4000, 3000)
 
 
+async def known_end_counts_with_the_readings(daemon, station):
+    """One end's meter is missing: what was charged up to the first reading, or from the last, counts."""
+    async def bill(connector, start, readings_wh, stop):
+        answer = await station.call("StartTransaction", {
+            "connectorId": connector, "idTag": "TAG-1", "timestamp": at(-3600), **start})
+        number = answer["transactionId"]
+        await readings(station, [sampled(at(-3000 + 600 * i), wh) for i, wh in enumerate(readings_wh)],
+                       connector=connector, transactionId=number)
+        await station.call("StopTransaction", {"transactionId": number, "timestamp": at(-1), **stop})
+        found = await get(daemon, number)
+        assert "meter" in found["flags"]
+        return found["energyWh"], found["energyMethod"]
+
+    assert await bill(1, {"meterStart": 1000}, [2000, 4000], {}) == (3000, "register")
+    assert await bill(2, {}, [2000, 4000], {"meterStop": 5000}) == (3000, "register")
+    # Not the same meter: a session's register, one in kWh, one that fell, one far beyond.
+    assert await bill(3, {"meterStart": 900000}, [10, 2010], {}) == (2000, "register")
+    assert await bill(4, {"meterStart": 50}, [50000, 52000], {}) == (2000, "register")
+    assert await bill(5, {"meterStart": 1000}, [2000, 100, 300], {}) == (200, "register")
+    assert await bill(6, {"meterStart": 0}, [90000000, 90002000], {}) == (2000, "register")
+    assert await bill(7, {}, [2000, 4000], {"meterStop": 90000000}) == (2000, "register")
+
+
+async def reading_after_a_close_counts_from_the_meter_start(daemon, station):
+    number = (await station.start(meter=1000, when=at(-3600)))["transactionId"]
+    assert (await daemon.api_async("POST", f"/v1/transactions/{number}/stop", {}))[0] == 200
+    await readings(station, [sampled(at(-10), 3000)], transactionId=number)
+    found = await settled(daemon, number, lambda item: "energyWh" in item)
+    assert (found["energyWh"], found["energyMethod"]) == (2000, "register")
+
+
 async def clock_that_stands_loses_no_session(daemon, station):
     """A station without a clock and with a meter that begins at 0: each session looks like the last."""
     numbers = []
@@ -221,7 +252,8 @@ STORIES = [
     stop_after_an_operators_close_is_judged_by_its_own,
     close_of_one_without_a_meter_start_bills_no_lifetime,
     close_at_an_impossible_time_is_refused,
-    close_can_be_corrected_until_the_station_stops, clock_that_stands_loses_no_session,
+    close_can_be_corrected_until_the_station_stops, known_end_counts_with_the_readings,
+    reading_after_a_close_counts_from_the_meter_start, clock_that_stands_loses_no_session,
     day_of_readings_with_the_stop_is_kept_whole,
     more_readings_than_are_kept_lose_none_at_the_ends,
 ]
