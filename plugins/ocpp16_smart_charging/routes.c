@@ -442,8 +442,8 @@ static const struct ocppd_field install_fields[] = {
 static const struct ocppd_field installing_fields[] = {
 	{ "result", OCPPD_T_STRING, OCPPD_REQUIRED },
 	{ "connectorId", OCPPD_T_INTEGER, OCPPD_REQUIRED },
-	{ "chargingProfile", OCPPD_T_OBJECT, OCPPD_REQUIRED, .fields = PROFILE_ROWS,
-	  .doc = "as it was sent" },
+	{ "chargingProfile", OCPPD_T_OBJECT, .fields = PROFILE_ROWS,
+	  .doc = "as it was sent; absent where another action took its place" },
 	{ "status", OCPPD_T_STRING, .doc = "Accepted, Rejected or NotSupported" },
 	{ "adapted", OCPPD_T_STRING,
 	  .doc = "what was changed for the station: `Relative, A at 230 V`" },
