@@ -120,3 +120,12 @@ def test_every_bad_line_of_an_import_is_printed(tmp_path):
         assert lines[0] == "ocppctl: 40 lines are wrong, nothing was imported"
         assert [int(re.match(r"  line (\d+): status is none of", line)[1]) for line in lines[1:]] == list(
             range(2, 42))
+
+
+def test_file_in_another_encoding_is_refused_by_its_line(tmp_path):
+    with Daemon(tmp_path) as daemon:
+        bad = tmp_path / "bad.csv"
+        bad.write_bytes(b"idTag,status\nA,Accepted\nT\xe4g,Accepted\n")
+        status, _, said = daemon.ctl("id-tags", "import", str(bad))
+        assert status == 9 and said == f"ocppctl: {bad}: line 3 is no UTF-8 text\n"
+        assert daemon.api("GET", "/v1/id-tags")[1]["items"] == []

@@ -244,6 +244,23 @@ next_name(struct reading *reading)
 	return name;
 }
 
+/* The line that is no UTF-8, such as one of a spreadsheet's "CSV" in the machine's own encoding; 0:
+ * all of them are. */
+static size_t
+line_of_other_text(const char *text)
+{
+	size_t line = 1;
+
+	for (const char *at = text; *at != '\0'; line++) {
+		size_t len = strcspn(at, "\n");
+
+		if (!utf8_valid(at, len))
+			return line;
+		at += len + (at[len] == '\n' ? 1 : 0);
+	}
+	return 0;
+}
+
 /* "@csv": the member is the text of a file. */
 static int
 set_by_file(struct reading *reading, const char *arg, size_t len, const char *path)
@@ -251,6 +268,7 @@ set_by_file(struct reading *reading, const char *arg, size_t len, const char *pa
 	struct json_object *value = NULL;
 	char *name = NULL;
 	char *text = NULL;
+	size_t line;
 	int r = set_named(reading, path); /* "./name=value" is a file */
 
 	if (r != 0)
@@ -260,6 +278,12 @@ set_by_file(struct reading *reading, const char *arg, size_t len, const char *pa
 	text = reading->input(path);
 	if (text == NULL)
 		return ocppd_error_set(reading->err, OCPPD_ERANGE, "cannot read %s as text", path);
+	line = line_of_other_text(text);
+	if (line != 0) {
+		r = ocppd_error_set(reading->err, OCPPD_ERANGE, "%s: line %zu is no UTF-8 text",
+				    path, line);
+		goto out;
+	}
 
 	r = OCPPD_ENOMEM;
 	name = member_of(arg, len);
