@@ -145,11 +145,13 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 			      "WHERE transaction_id = $1 AND stop_us IS NULL AND EXISTS (SELECT 1 "
 			      "FROM transactions_transaction WHERE transaction_id = $2)" },
 	/* 280: stale, suspended and closed are over with the station's own word. */
+	/* 155928: what an end that was not the station's said: stale, suspended, closed, and what
+	 * is judged anew. */
 	[STATEMENT_STOP] = { "stop",
 			     "UPDATE transactions_transaction SET stop_us = $3, stop_raw = $4, "
 			     "stop_received_us = $5, meter_stop_wh = $6, reason = $7, "
 			     "raw_reason = $8, stop_token = $9, stop_frame = $10, "
-			     "energy_wh = $11, energy_method = $12, flags = (flags & ~280) | $13, "
+			     "energy_wh = $11, energy_method = $12, flags = (flags & ~155928) | $13, "
 			     "labels = $14, register_wh = $15, interval_wh = $16, "
 			     "stop_token_type = $17 "
 			     "WHERE transaction_id = $1 AND station_id = $2 "
@@ -297,7 +299,7 @@ const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
 				     "o.raw_reason, o.stop_token, o.stop_token_type, o.stop_frame FROM "
 				     "transactions_transaction AS o WHERE o.transaction_id = $2), "
 				     "energy_wh = $3, energy_method = $4, "
-				     "flags = (flags & ~280) | $5 "
+				     "flags = (flags & ~155928) | $5 "
 				     "WHERE transaction_id = $1 AND stop_us IS NULL "
 				     "RETURNING " COLUMNS },
 	[STATEMENT_READINGS] = { "readings",

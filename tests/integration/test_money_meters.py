@@ -152,6 +152,30 @@ async def close_can_be_corrected_until_the_station_stops(daemon, station):
     assert (found["meterStop"], found["energyWh"]) == (4000, 3000)
 
 
+async def verdict_of_a_provisional_end_goes_with_it_once_it_makes_stale(daemon, station):
+    number = (await station.start(meter=1000, when=at(-60)))["transactionId"]
+    await readings(station, [sampled(at(-50), 1000)], transactionId=number)
+    last = {"timestamp": at(-40), "sampledValue": [
+        {"value": "200", **INTERVAL}, {"value": "200000"}]}
+    await readings(station, [last], transactionId=number)
+    await station.call("StatusNotification", {
+        "connectorId": 1, "status": "Available", "errorCode": "NoError"})
+    found = await settled(daemon, number, lambda item: not item["active"])
+    assert set(found["flags"]) == {"stale", "implausible"}
+    await station.stop(number, meter=202000)
+    found = await get(daemon, number)
+    assert set(found["flags"]) == {"implausible"}
+    # A day later it is plausible; nothing of the provisional verdict is left.
+    number = (await station.start(meter=1000, when=at(-60), connector=2))["transactionId"]
+    await readings(station, [sampled(at(-50), 300000)], connector=2, transactionId=number)
+    await station.call("StatusNotification", {
+        "connectorId": 2, "status": "Available", "errorCode": "NoError"})
+    found = await settled(daemon, number, lambda item: not item["active"])
+    assert "implausible" in found["flags"]
+    await station.stop(number, meter=302000, when=at(3600))
+    assert (await get(daemon, number))["flags"] == []
+
+
 async def known_end_counts_with_the_readings(daemon, station):
     """One end's meter is missing: what was charged up to the first reading, or from the last, counts."""
     async def bill(connector, start, readings_wh, stop):
@@ -252,7 +276,8 @@ STORIES = [
     stop_after_an_operators_close_is_judged_by_its_own,
     close_of_one_without_a_meter_start_bills_no_lifetime,
     close_at_an_impossible_time_is_refused,
-    close_can_be_corrected_until_the_station_stops, known_end_counts_with_the_readings,
+    close_can_be_corrected_until_the_station_stops,
+    verdict_of_a_provisional_end_goes_with_it_once_it_makes_stale, known_end_counts_with_the_readings,
     reading_after_a_close_counts_from_the_meter_start, clock_that_stands_loses_no_session,
     day_of_readings_with_the_stop_is_kept_whole,
     more_readings_than_are_kept_lose_none_at_the_ends,
