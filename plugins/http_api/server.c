@@ -8,9 +8,9 @@
  */
 #include "server.h"
 
-#include <arpa/inet.h>
+#include <ocppd/address.h>
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,34 +25,6 @@
 #define BACKLOG 128
 #define SOCKET_MODE 0660
 #define RETRY_MS 1000
-
-union any_address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_un un;
-	struct sockaddr_storage storage;
-};
-
-static void
-address_format(const struct sockaddr *address, char *ret_text, size_t size)
-{
-	union any_address copy;
-	char host[INET6_ADDRSTRLEN] = "";
-
-	memset(&copy, 0, sizeof(copy));
-	if (address->sa_family == AF_INET) {
-		memcpy(&copy, address, sizeof(copy.in));
-		(void)inet_ntop(AF_INET, &copy.in.sin_addr, host, sizeof(host));
-		(void)snprintf(ret_text, size, "%s:%u", host, ntohs(copy.in.sin_port));
-	} else if (address->sa_family == AF_INET6) {
-		memcpy(&copy, address, sizeof(copy.in6));
-		(void)inet_ntop(AF_INET6, &copy.in6.sin6_addr, host, sizeof(host));
-		(void)snprintf(ret_text, size, "[%s]:%u", host, ntohs(copy.in6.sin6_port));
-	} else {
-		(void)snprintf(ret_text, size, "unix");
-	}
-}
 
 /* ---- Bounds -------------------------------------------------------------------------------- */
 
@@ -100,11 +72,12 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 {
 	struct door *door = arg;
 	int64_t limit = door->server->api->conf->max_connections;
-	char remote[80];
+	char remote[OCPPD_ADDRESS_SIZE];
 
 	(void)listener;
 	(void)len;
-	address_format(address, remote, sizeof(remote));
+	if (ocppd_address_format(address, remote) < 0)
+		(void)snprintf(remote, sizeof(remote), "unix");
 	if (client_accept(door, fd, remote) < 0)
 		return;
 	if (door->count >= limit && !evict_idlest(door))
@@ -154,38 +127,6 @@ door_listen(struct door *door, int fd, struct ocppd_error *err)
 	return 0;
 }
 
-/* "[::1]" and "::1" are the same address. */
-static int
-address_parse(const char *text, uint16_t port, union any_address *ret_address, socklen_t *ret_len)
-{
-	char bare[INET6_ADDRSTRLEN + 2];
-	size_t len = strlen(text);
-
-	if (len >= 2 && text[0] == '[' && text[len - 1] == ']') {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(bare))
-		return OCPPD_EINVAL;
-	memcpy(bare, text, len);
-	bare[len] = '\0';
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (inet_pton(AF_INET, bare, &ret_address->in.sin_addr) == 1) {
-		ret_address->in.sin_family = AF_INET;
-		ret_address->in.sin_port = htons(port);
-		*ret_len = sizeof(ret_address->in);
-		return 0;
-	}
-	if (inet_pton(AF_INET6, bare, &ret_address->in6.sin6_addr) == 1) {
-		ret_address->in6.sin6_family = AF_INET6;
-		ret_address->in6.sin6_port = htons(port);
-		*ret_len = sizeof(ret_address->in6);
-		return 0;
-	}
-	return OCPPD_EINVAL;
-}
-
 static const char *
 errno_text(int code)
 {
@@ -195,48 +136,15 @@ errno_text(int code)
 }
 
 static int
-tcp_bind(struct door *door, const struct api_conf *conf, int *ret_fd, struct ocppd_error *err)
-{
-	union any_address address;
-	socklen_t len = 0;
-	int one = 1;
-	int zero = 0;
-	int fd;
-
-	if (address_parse(conf->address, (uint16_t)conf->port, &address, &len) < 0)
-		return ocppd_error_option(err, OCPPD_EINVAL, "address", "%s is no IP address",
-					  conf->address);
-	fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return ocppd_error_set(err, OCPPD_EIO, "cannot make a socket: %s",
-				       errno_text(errno));
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (address.any.sa_family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	if (bind(fd, &address.any, len) != 0) {
-		int code = errno;
-
-		(void)close(fd);
-		return ocppd_error_set(err, OCPPD_EIO,
-				       "cannot bind the operator API to %s port %lld: %s",
-				       conf->address, (long long)conf->port, errno_text(code));
-	}
-	len = sizeof(address);
-	if (getsockname(fd, &address.any, &len) == 0)
-		address_format(&address.any, door->name, sizeof(door->name));
-	*ret_fd = fd;
-	return 0;
-}
-
-static int
 tcp_open(struct server *server, struct ocppd_error *err)
 {
 	const struct api_conf *conf = server->api->conf;
 	int fd = -1;
-	int r = tcp_bind(&server->tcp, conf, &fd, err);
+	int r = ocppd_socket_bind(conf->address, conf->port, 0, &fd, err);
 
 	if (r < 0)
 		return r;
+	(void)ocppd_socket_name(fd, server->tcp.name);
 	r = door_listen(&server->tcp, fd, err);
 	if (r < 0)
 		return r;
