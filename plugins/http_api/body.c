@@ -32,6 +32,15 @@ body_type_check(const char *content_type, struct problem *problem)
 			   "the body is %.60s, not application/json", content_type);
 }
 
+uint32_t
+body_encoding_check(const char *encoding, struct problem *problem)
+{
+	if (encoding == NULL || encoding[0] == '\0' || strcasecmp(encoding, "identity") == 0)
+		return 0;
+	return problem_set(problem, 415, "unsupported-encoding",
+			   "the body is encoded as %.60s; send it as it is", encoding);
+}
+
 /* A \u0000 escape that is not itself escaped: text ends at NUL everywhere behind us. */
 static bool
 has_nul(const char *text, size_t len)

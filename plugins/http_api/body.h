@@ -12,8 +12,10 @@
 
 struct json_object;
 
-/* The type of a body that is not empty. 0, or the status in problem. */
+/* The headers Content-Type and Content-Encoding, NULL where absent, of a body that is not empty. 0,
+ * or the status in problem. */
 uint32_t body_type_check(const char *content_type, struct problem *problem);
+uint32_t body_encoding_check(const char *encoding, struct problem *problem);
 /*
  * Reads and checks a body against the route's table. ret_body: owned by the caller, NULL where the
  * route wants none. Returns 0, or the status in problem, which names the member at fault.

@@ -89,10 +89,11 @@ find_route(struct client *client, struct route_match *match, struct problem *pro
 }
 
 static uint32_t
-check_body_head(const struct client *client, struct problem *problem)
+check_body_head(struct client *client, struct problem *problem)
 {
 	int64_t limit = client->api->conf->max_body;
 	bool may_have = strcmp(client->head.method, "GET") != 0 && !client->is_head;
+	uint32_t status;
 
 	if (client->head.content_length == 0)
 		return 0;
@@ -102,7 +103,11 @@ check_body_head(const struct client *client, struct problem *problem)
 	if (client->head.content_length > limit)
 		return problem_set(problem, 413, "body-too-large",
 				   "the body has more than %lld bytes", (long long)limit);
-	return body_type_check(head_get(&client->head, "Content-Type"), problem);
+	status = body_encoding_check(head_get(&client->head, "Content-Encoding"), problem);
+	if (status == 0)
+		return body_type_check(head_get(&client->head, "Content-Type"), problem);
+	(void)snprintf(client->extra, sizeof(client->extra), "Accept-Encoding: identity\r\n");
+	return status;
 }
 
 /* An EventSource that comes back says in a header what scripts say in the query. */

@@ -152,6 +152,8 @@ BODIES = [
     ("wrong type", '{"path":1}', {}, 400),
     ("form", '{"path":"/a"}', {"Content-Type": "application/x-www-form-urlencoded"}, 415),
     ("charset", '{"path":"/a"}', {"Content-Type": "application/json; charset=utf-8"}, 501),
+    ("compressed", b"\x1f\x8b\x08\x00", {"Content-Encoding": "gzip"}, 415),
+    ("not encoded", '{"path":"/a"}', {"Content-Encoding": "identity"}, 501),
     ("no storage", '{"path":"/a"}', {}, 501),
 ]
 
@@ -161,6 +163,13 @@ def test_body(daemon, label, body, headers, status):
     headers = {"Content-Type": "application/json", **headers}
     got, answer, _ = ask(daemon, "POST", "/v1/backup", HASHED, body, headers)
     assert got == status, answer
+
+
+def test_what_encodings_are_taken_is_told(daemon):
+    status, answer, headers = ask(daemon, "POST", "/v1/backup", HASHED, b"\x1f\x8b", {
+        "Content-Type": "application/json", "Content-Encoding": "gzip"})
+    assert status == 415 and answer["type"] == "urn:ocppd:problem:unsupported-encoding"
+    assert "gzip" in answer["detail"] and headers["Accept-Encoding"] == "identity"
 
 
 def test_missing_member(daemon):
