@@ -359,16 +359,49 @@ if_positive(int64_t number)
 	return number < 0 ? ocppd_value_null() : ocppd_value_int(number);
 }
 
-/* Closes with what is known: the operator's word, else the last reading. */
+/* When it ended: the operator's word, else in a correction what stood before, else the last
+ * reading.
+ */
+static int64_t
+close_time(const struct work *work, const struct gathered *found, int64_t now_us)
+{
+	const struct ocppd_value *row = found->row;
+	int64_t stop_us;
+
+	if (ocppd_json_get_time(ocppd_request_body(work->base.request), "timestamp", &stop_us) == 0)
+		return stop_us;
+	if (work->is_correction)
+		return row[TX_STOP_US].number;
+	return found->last_us > row[TX_START_US].number ? gathered_end_us(found) : now_us;
+}
+
+/* Where its meter stood then, likewise. */
+static void
+close_meter(const struct work *work, const struct gathered *found, struct energy_meter *meter)
+{
+	const struct track *track = energy_register(&found->energy);
+	const struct ocppd_value *before = &found->row[TX_METER_STOP];
+
+	meter->has_stop = true;
+	meter->stop_wh =
+		ocppd_json_get_int(ocppd_request_body(work->base.request), "meterStop", INT64_MIN);
+	if (meter->stop_wh != INT64_MIN)
+		return;
+	meter->has_stop = track != NULL;
+	meter->stop_wh = track != NULL ? track->last_wh : 0;
+	if (!work->is_correction || before->type != OCPPD_VALUE_INT)
+		return;
+	meter->has_stop = true;
+	meter->stop_wh = before->number;
+}
+
 static int
 commit_close(struct work *work, const struct gathered *found)
 {
 	struct transactions *ctx = work->base.ctx;
 	struct json_object *body = ocppd_request_body(work->base.request);
 	const struct ocppd_value *row = found->row;
-	const struct track *track = energy_register(&found->energy);
 	int64_t now_us = ocppd_now_us(ctx->host);
-	int64_t given = ocppd_json_get_int(body, "meterStop", INT64_MIN);
 	struct energy_meter meter = { .start_wh = row[TX_METER_START].number,
 				      .has_start = (row[TX_FLAGS].number & OCPPD_TX_METER) == 0,
 				      .start_us = row[TX_START_US].number };
@@ -376,10 +409,8 @@ commit_close(struct work *work, const struct gathered *found)
 	struct ocppd_unit *unit = NULL;
 	int r;
 
-	if (ocppd_json_get_time(body, "timestamp", &meter.stop_us) < 0)
-		meter.stop_us = found->last_us > meter.start_us ? gathered_end_us(found) : now_us;
-	meter.has_stop = given != INT64_MIN || track != NULL;
-	meter.stop_wh = given != INT64_MIN ? given : track != NULL ? track->last_wh : 0;
+	meter.stop_us = close_time(work, found, now_us);
+	close_meter(work, found, &meter);
 	energy_judge(&meter, &found->energy, &verdict);
 	/* METER stays what the start said: the station's own stop, if it comes, is judged by it. */
 	verdict.flags = (verdict.flags & ~OCPPD_TX_METER) | OCPPD_TX_CLOSED;

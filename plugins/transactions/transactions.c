@@ -401,7 +401,8 @@ static const struct ocppd_field stop_fields[] = {
 	{ "timestamp", OCPPD_T_TIMESTAMP, .doc = "default: the last reading, else now" },
 	{ "meterStop", OCPPD_T_INTEGER, .doc = "Wh; default: the last reading of the register" },
 	{ "correct", OCPPD_T_BOOLEAN,
-	  .doc = "also one that was closed like this before, and has had no stop of its own" },
+	  .doc = "change one that was closed like this before, and has had no stop of its own: what "
+		 "is not given stays" },
 };
 
 #define TRANSACTION_TABLE                                                                          \

@@ -145,6 +145,13 @@ async def close_can_be_corrected_until_the_station_stops(daemon, station):
     assert code == 0, (out, err)
     found = await get(daemon, number)
     assert (found["meterStop"], found["energyWh"], found["flags"]) == (15200, 14200, ["closed"])
+    # What a correction does not name stays as it was.
+    ended = found["stopTimestamp"]
+    status, found = await daemon.api_async("POST", path, {"meterStop": 12500, "correct": True})
+    assert (status, found["meterStop"], found["stopTimestamp"]) == (200, 12500, ended)
+    status, found = await daemon.api_async("POST", path, {"timestamp": at(-20), "correct": True})
+    assert (status, found["meterStop"], found["energyWh"]) == (200, 12500, 11500)
+    assert found["stopTimestamp"] < ended
     await station.stop(number, meter=4000)
     status, said = await daemon.api_async("POST", path, {"meterStop": 1, "correct": True})
     assert status == 409, said
