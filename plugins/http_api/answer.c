@@ -178,15 +178,23 @@ on_write(void *connection, const char *data, size_t len)
 	return 0;
 }
 
+/* Of something streamed. There may be nothing left to write, whose end would be told. */
+static void
+stream_complete(struct client *client)
+{
+	client->request = NULL;
+	answer_complete(client);
+	bufferevent_trigger(client->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 static void
 on_end(void *connection)
 {
 	struct client *client = connection;
 
-	client->request = NULL;
 	if (client->is_chunked && !client->is_head)
 		(void)evbuffer_add(client_output(client), "0\r\n\r\n", 5);
-	answer_complete(client);
+	stream_complete(client);
 }
 
 /* Without the last chunk, the end of the connection is the end of something that is not whole. */
@@ -195,11 +203,8 @@ on_cut(void *connection)
 {
 	struct client *client = connection;
 
-	client->request = NULL;
 	client->must_close = true;
-	answer_complete(client);
-	/* There may be nothing left to write, whose end would be told. */
-	bufferevent_trigger(client->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+	stream_complete(client);
 }
 
 const struct ocppd_request_server client_request_server = {

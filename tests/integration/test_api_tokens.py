@@ -76,6 +76,24 @@ def test_stream_of_a_revoked_token_ends_at_once(tmp_path):
         assert idle.get("/v1/version") == 401
 
 
+def test_stream_over_http_1_0_ends_with_its_connection(tmp_path):
+    with with_tokens(tmp_path, ("fixed", "viewer", FIXED)) as daemon:
+        daemon.settings["plugins"]["http_api"]["request_timeout"] = "10min"
+        daemon.write_config()
+        daemon.restart()
+        secret = make(daemon, "guest")
+        connection = Holder(daemon, secret).connection
+        connection.connect()
+        connection.sock.sendall(b"GET /v1/events HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n" %
+                                secret.encode())
+        answer = connection.sock.makefile("rb")
+        while line := answer.readline():
+            if line == b": ocppd\n":
+                break
+        assert daemon.ctl("tokens", "revoke", "guest")[0] == 0
+        assert all(line[:1] != b"d" or b"token" in line for line in answer)
+
+
 @pytest.mark.parametrize("left", [
     [],
     [("guest", "viewer", OTHER)],
