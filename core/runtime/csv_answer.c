@@ -13,7 +13,10 @@
 #include <ocppd/time.h>
 #include <ocppd/work.h>
 
+#include "runtime/csv_answer.h"
+
 #include "base/csv.h"
+#include "runtime/host.h"
 
 #include <json.h>
 #include <stdbool.h>
@@ -23,8 +26,11 @@
 #define CONTENT_TYPE "text/csv; charset=utf-8; header=present"
 
 struct ocppd_csv_state {
+	LIST_ENTRY(ocppd_csv_state) all; /* of the owner's */
+	struct ocppd_csv *csv;
 	struct ocppd_request *request; /* NULL: the asker went */
 	struct buf text;               /* that the asker did not take yet */
+	bool is_begun;
 	bool is_reading;
 	bool is_last;
 	bool has_cells; /* the row that is being written */
@@ -46,6 +52,8 @@ ocppd_csv_new(const struct ocppd_work_owner *owner, struct ocppd_request *reques
 		return NULL;
 	}
 	state->request = request;
+	state->csv = csv;
+	LIST_INSERT_HEAD(&owner->host->csvs, state, all);
 	csv->owner = owner;
 	csv->ctx = owner->ctx;
 	csv->state = state;
@@ -60,6 +68,7 @@ csv_free(struct ocppd_csv *csv)
 
 	if (csv->fini != NULL)
 		csv->fini(csv);
+	LIST_REMOVE(csv->state, all);
 	buf_fini(&csv->state->text);
 	free(csv->state);
 	free(csv);
@@ -151,6 +160,7 @@ ocppd_csv_begin(struct ocppd_csv *csv, const char *const *columns, uint32_t coun
 		csv_free(csv);
 		return;
 	}
+	csv->state->is_begun = true;
 	for (uint32_t i = 0; i < count; i++)
 		ocppd_csv_add_str(csv, columns[i]);
 	ocppd_csv_end_row(csv);
@@ -166,12 +176,30 @@ ocppd_csv_page(struct ocppd_csv *csv, int result, uint32_t is_last)
 	state->is_last = is_last != 0;
 	if (result >= 0)
 		result = state->text.error;
+	if (result >= 0 && csv->owner->host->state == HOST_STOPPING)
+		result = OCPPD_ESHUTDOWN;
 	if (state->request == NULL)
 		csv_free(csv);
 	else if (result < 0)
 		csv_cut(csv, result);
 	else
 		csv_write(csv);
+}
+
+void
+csv_answers_stop(struct ocppd_host *host)
+{
+	struct ocppd_csv_state *state = LIST_FIRST(&host->csvs);
+
+	while (state) {
+		struct ocppd_csv_state *next = LIST_NEXT(state, all);
+
+		/* An asker's own pace would hold the stop up; one that is gone is freed likewise.
+		 */
+		if (state->is_begun && !state->is_reading && state->request)
+			csv_cut(state->csv, OCPPD_ESHUTDOWN);
+		state = next;
+	}
 }
 
 /* ---- Cells ------------------------------------------------------------------------------------

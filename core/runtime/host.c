@@ -31,6 +31,7 @@ host_init(struct ocppd_host *host, struct ocppd_core *core, const char *name,
 	LIST_INIT(&host->ios);
 	LIST_INIT(&host->subscriptions);
 	LIST_INIT(&host->beats);
+	LIST_INIT(&host->csvs);
 }
 
 void

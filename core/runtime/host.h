@@ -34,6 +34,7 @@ struct ocppd_timer;
 struct ocppd_io;
 struct ocppd_subscription;
 struct ocppd_beat;
+struct ocppd_csv_state;
 struct host_metrics;
 
 struct ocppd_host {
@@ -51,6 +52,7 @@ struct ocppd_host {
 	LIST_HEAD(host_ios, ocppd_io) ios;
 	LIST_HEAD(host_subscriptions, ocppd_subscription) subscriptions;
 	LIST_HEAD(host_beats, ocppd_beat) beats;
+	LIST_HEAD(host_csvs, ocppd_csv_state) csvs; /* csv_answer.c: answers under way */
 	struct host_metrics *metrics; /* metrics.c: values of its metrics and health checks */
 	void *floor_data;             /* the ocpp floor's record of this host */
 	void *module;                 /* loader.c's record: path, reason, options, … */

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "runtime/conf.h"
+#include "runtime/csv_answer.h"
 #include "runtime/services.h"
 
 #define THREAD_POLL_MS 20
@@ -331,6 +332,7 @@ call_stop(struct module *module)
 	module->outcome = (struct ocppd_error){ 0 };
 	atomic_store_explicit(&module->host.is_closed, true, memory_order_release);
 	module->is_started = false;
+	csv_answers_stop(&module->host);
 	if (plugin->stop == NULL)
 		return 0;
 

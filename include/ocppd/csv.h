@@ -38,7 +38,9 @@ OCPPD_API int ocppd_csv_read(struct ocppd_csv_reader *reader, char **ret_cells, 
  *
  * A route's answer, streamed page by page: the next page is read when the asker took the one
  * before, so that memory is bounded whatever the table holds. It is counted as a request of
- * <ocppd/work.h> is, and freed when it was sent whole, was cut, or the asker went.
+ * <ocppd/work.h> is, and freed when it was sent whole, was cut, or the asker went. What is open
+ * when the module stops is cut, just before its `stop` or with the page that is being read: a slow
+ * asker holds no stop up.
  */
 
 typedef void ocppd_csv_fn(void *csv);

@@ -8,6 +8,7 @@ import json
 import csv
 import io
 import os
+import socket
 import subprocess
 
 import pytest
@@ -286,3 +287,26 @@ def test_csv_holds_at_once_for_a_cached_tag(tmp_path):
 
     with Daemon(tmp_path) as daemon:
         run(body(daemon))
+
+
+def test_export_that_nobody_reads_holds_no_stop_up(tmp_path):
+    with Daemon(tmp_path, {"http_api": {"request_timeout": "10min", "max_pending": "64KiB"}},
+                module_stop_timeout="10min") as daemon:
+        lines = [f"{number:020d},{number:020d}" for number in range(20000)]
+        text = "idTag,parentIdTag\n" + "\n".join(lines) + "\n"
+        assert daemon.api("POST", "/v1/id-tags.csv", {"csv": text})[0] == 200
+        with socket.socket(socket.AF_UNIX) as reader:
+            reader.settimeout(DEADLINE_S)
+            reader.connect(daemon.socket)
+            reader.sendall(b"GET /v1/id-tags.csv HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert reader.recv(12) == b"HTTP/1.1 200"
+            for name in ("id_tags", "ocpp16_core"):
+                del daemon.settings["plugins"][name]
+            daemon.write_config()
+            assert daemon.api("POST", "/v1/reload")[0] == 200
+            daemon.log.wait("module.stopped", name="id_tags")
+            received = b""
+            while chunk := reader.recv(65536):
+                received = (received + chunk)[-64:]
+            # Whole answers end with a chunk of nothing.
+            assert not received.endswith(b"0\r\n\r\n")

@@ -8,6 +8,8 @@
 #include <ocppd/rows.h>
 #include <ocppd/work.h>
 
+#include "runtime/csv_answer.h"
+
 #include <json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -404,6 +406,39 @@ csv_answer_is_cut_when_a_page_cannot_be_read(void **state)
 }
 
 static void
+csv_answer_is_cut_when_its_module_stops(void **state)
+{
+	enum {
+		WHILE_READING,
+		WHILE_WAITING,
+		WHEN_GONE
+	};
+
+	(void)state;
+	for (int when = WHILE_READING; when <= WHEN_GONE; when++) {
+		struct world world;
+		struct ocppd_csv *csv;
+
+		world_init(&world);
+		csv = ask(&world, &server);
+		world.write_result = OCPPD_EBUSY;
+		if (when != WHILE_READING) {
+			add_row(csv, "a", 1);
+			ocppd_csv_page(csv, 0, 0);
+		}
+		if (when == WHEN_GONE)
+			ocppd_request_gone(world.handle);
+		world.owner.state = HOST_STOPPING;
+		csv_answers_stop(&world.owner);
+		assert_int_equal(world.done, when == WHILE_READING ? 0 : 1);
+		if (when == WHILE_READING)
+			ocppd_csv_page(csv, 0, 1);
+		assert_int_equal(world.reads, 1);
+		check_ended(&world, when == WHEN_GONE ? "begin(text/csv)" : "begin(text/csv)cut()");
+	}
+}
+
+static void
 csv_answer_of_an_asker_who_takes_no_pieces_is_a_problem(void **state)
 {
 	struct world world;
@@ -426,6 +461,7 @@ main(void)
 		cmocka_unit_test(csv_page_waits_for_a_slow_asker),
 		cmocka_unit_test(csv_answer_is_freed_when_its_asker_went),
 		cmocka_unit_test(csv_answer_is_cut_when_a_page_cannot_be_read),
+		cmocka_unit_test(csv_answer_is_cut_when_its_module_stops),
 		cmocka_unit_test(csv_answer_of_an_asker_who_takes_no_pieces_is_a_problem),
 	};
 
