@@ -5,8 +5,8 @@
 
 /*
  * A request of the operator API that is answered from storage. A handler makes one, asks storage
- * with it, and every way ends in one of ocppd_work_end, _reply, _problem, _unknown and _fail, which
- * free it; until then it counts among the callbacks that the module's stop waits for.
+ * with it, and every way ends in ocppd_work_end or in what answers (_reply, _get, _list, _fail, …),
+ * which frees it; until then it counts among the callbacks that the module's stop waits for.
  *
  * Core thread.
  */

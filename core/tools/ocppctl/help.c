@@ -29,6 +29,7 @@ help_usage(struct buf *out)
 		    "  --token-file FILE  the same, from a file\n"
 		    "  --wait SECONDS     for the daemon's answer, by default 660\n"
 		    "  --json             print answers as they come\n"
+		    "  -o, --output FILE  write an answer that is a file or text to FILE\n"
 		    "  --help, --version\n"
 		    "\n"
 		    "Commands come from the running daemon: ocppctl help, ocppctl help COMMAND.\n");

@@ -11,11 +11,11 @@
  *
  * A deletion, on the core thread, in this order: objection; the station's connection is closed and
  * none is admitted, and is_known of `ocppd.stations` says no; objection once more, since what was
- * under way has ended by then; forget; the commit; forgotten. What a record of money or of what
- * was done is made of stays: transactions, stories of what ended.
+ * under way has ended by then; forget; the commit; forgotten. Records of money and of what was
+ * done stay: transactions, stories of what ended.
  *
  * Every function may be NULL: nothing to say. None may call back before it returned. A provider
- * does not list this service's user among its needs for its sake.
+ * need not list `ocppd.stations` among its needs for this.
  *
  * Core thread.
  */
