@@ -13,8 +13,9 @@
 
 /*
  * A connection ended: {stationId, connectionId, reason, code, durationSeconds}. reason is a class:
- * `peer-close`, `idle`, `tcp`, `replaced`, `admin`, `policy`, `unresponsive`, `shutdown` or another
- * word of whoever closed it; code the WebSocket close code, 1006 where none was exchanged.
+ * `peer-close`, `idle`, `tcp`, `replaced`, `protocol`, `oversize`, `slow`, `memory`, `policy`,
+ * `unresponsive`, `limit`, `admin` (by a module), `shutdown` or `unknown`; code the WebSocket
+ * close code, 1006 where none was exchanged.
  */
 #define OCPPD_EVENT_STATION_DISCONNECTED "station.disconnected"
 
