@@ -180,7 +180,7 @@ async def g06_g17_new_start_makes_stale(daemon, station):
     assert (await get(daemon, younger))["active"]
     # A late reading moves the provisional end, and does not bring it back.
     await readings(station, [sampled(at(-20), 1350)], transactionId=older)
-    found = await settled(daemon, older, lambda item: item["energyWh"] == 350)
+    found = await settled(daemon, older, lambda item: item.get("energyWh") == 350)
     assert found["flags"] == ["stale"]
     assert [item["transactionId"] for item in await every(daemon, "&active=true")] == [younger]
     await station.stop(older, meter=1360)
@@ -296,7 +296,7 @@ async def g14_closing_register_after_the_stop(daemon, station):
     # Long after, and not its own any more.
     await readings(station, [sampled(at(-5), 777)])
     assert await values_of(daemon, number) == ["300", "500", "501"]
-    await settled(daemon, number, lambda item: item["energyCandidates"]["register"] == 201)
+    await settled(daemon, number, lambda item: item.get("energyCandidates", {}).get("register", 0) == 201)
 
 
 async def g15_odd_values(daemon, station):
@@ -361,7 +361,7 @@ async def e06_readings_out_of_order(daemon, station):
     await readings(station, [sampled(at(-30), 101)], transactionId=number)
     assert sorted(await values_of(daemon, number)) == ["100", "101", "300"]
     await station.stop(number, meter=300)
-    found = await settled(daemon, number, lambda item: item["energyCandidates"]["register"] >= 199)
+    found = await settled(daemon, number, lambda item: item.get("energyCandidates", {}).get("register", 0) >= 199)
     assert found["flags"] == []
 
 
