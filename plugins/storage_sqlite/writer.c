@@ -247,8 +247,8 @@ is_in_place(const struct writer *writer)
 static bool
 has_its_log(struct writer *writer)
 {
-	dev_t device;
-	ino_t inode;
+	dev_t device = 0;
+	ino_t inode = 0;
 	char path[PATH_MAX];
 	int n = snprintf(path, sizeof(path), "%s-wal", writer->db.storage->path);
 	bool is_there = n > 0 && (size_t)n < sizeof(path) && db_file_id(path, &device, &inode);
