@@ -46,14 +46,16 @@ greeting_free(struct greeting *greeting)
 	free(greeting);
 }
 
+/* reason: the metric's word; why: for people. */
 static void
-give_up(struct greeting *greeting, const char *why)
+give_up(struct greeting *greeting, const char *reason, const char *why)
 {
 	struct transport *transport = greeting->listener->transport;
 	int64_t now_us = clock_mono_us(&transport->core->clock);
 	char remote[CONN_REMOTE_SIZE];
 	uint32_t omitted;
 
+	traffic_refused(&transport->traffic, reason);
 	if (quota_pass(&transport->greet_quota, now_us, &omitted)) {
 		accept_remote(&greeting->arrival.peer.any, remote);
 		OCPPD_WARN(transport->core->self, "handshake.failed", OCPPD_STR("remote", remote),
@@ -77,7 +79,7 @@ wait_more(struct greeting *greeting)
 		left.tv_usec = left_us % 1000000;
 	}
 	if (event_add(greeting->event, &left) < 0)
-		give_up(greeting, "out of memory");
+		give_up(greeting, "limit", "out of memory");
 }
 
 /* Takes the header's bytes off the socket. False: something else took them. */
@@ -117,7 +119,7 @@ on_bytes(evutil_socket_t fd, short what, void *arg)
 	int r;
 
 	if ((what & EV_TIMEOUT) != 0) {
-		give_up(greeting, "no PROXY header within handshake_timeout");
+		give_up(greeting, "timeout", "no PROXY header within handshake_timeout");
 		return;
 	}
 	n = recv(fd, greeting->data + greeting->used, PREFACE_MAX - greeting->used, MSG_PEEK);
@@ -126,15 +128,15 @@ on_bytes(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	if (n <= 0) {
-		give_up(greeting, "closed before the PROXY header was whole");
+		give_up(greeting, "closed", "closed before the PROXY header was whole");
 		return;
 	}
 	known = greeting->used + (size_t)n;
 	r = preface_parse(greeting->data, known, &preface, &why);
 	if (r < 0)
-		give_up(greeting, why);
+		give_up(greeting, "proxy", why);
 	else if (!consume(greeting, r == 0 ? (size_t)n : (size_t)r - greeting->used))
-		give_up(greeting, "the PROXY header could not be read");
+		give_up(greeting, "closed", "the PROXY header could not be read");
 	else if (r == 0)
 		wait_more(greeting);
 	else
@@ -148,6 +150,7 @@ greet_begin(struct listener *listener, int fd, const struct sockaddr *proxy, int
 	struct greeting *greeting = calloc(1, sizeof(*greeting));
 
 	if (!greeting) {
+		traffic_refused(&transport->traffic, "limit");
 		(void)close(fd);
 		return;
 	}
@@ -164,7 +167,7 @@ greet_begin(struct listener *listener, int fd, const struct sockaddr *proxy, int
 	transport->greeting_count++;
 	greeting->event = event_new(loop_base(transport->core), fd, EV_READ, on_bytes, greeting);
 	if (!greeting->event)
-		greeting_free(greeting);
+		give_up(greeting, "limit", "out of memory");
 	else
 		wait_more(greeting);
 }

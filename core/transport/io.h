@@ -196,6 +196,7 @@ struct transport {
 	int64_t max_descriptors;
 	uint32_t metric_base;            /* of traffic.c */
 	uint64_t accepted;               /* core thread */
+	struct traffic traffic;          /* written by the core thread only: prefaces */
 	LIST_HEAD(, greeting) greetings; /* whose preface is not read yet */
 	uint32_t greeting_count;
 	struct quota greet_quota;

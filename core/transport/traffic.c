@@ -3,8 +3,8 @@
 
 /*
  * The transport's metrics: bytes, messages and connections by I/O thread, connections accepted,
- * handshakes that came to nothing by reason. Reasons are the gate's static words, never a text of
- * a station.
+ * handshakes that came to nothing by reason. Reasons are static words, the gate's and those of
+ * prefaces, never a text of a station.
  */
 #include "transport/traffic.h"
 
@@ -73,25 +73,46 @@ traffic_refused(struct traffic *traffic, const char *reason)
 			      at < TRAFFIC_REASONS - 1 ? reason : "other", memory_order_release);
 }
 
+static uint64_t
+count_reason(const struct traffic *traffic, const char *reason)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < TRAFFIC_REASONS; i++) {
+		const char *word =
+			atomic_load_explicit(&traffic->refused[i].word, memory_order_acquire);
+
+		if (word && str_eq(word, reason))
+			sum += atomic_load_explicit(&traffic->refused[i].count,
+						    memory_order_relaxed);
+	}
+	return sum;
+}
+
 /* Threads may know a reason in different places: the sum over all of them. */
 static double
 sum_reason(const struct transport *transport, const char *reason)
 {
-	uint64_t sum = 0;
+	uint64_t sum = count_reason(&transport->traffic, reason);
 
-	for (uint32_t i = 0; i < transport->io_count; i++) {
-		const struct traffic *traffic = &transport->ios[i].traffic;
-
-		for (uint32_t k = 0; k < TRAFFIC_REASONS; k++) {
-			const char *word = atomic_load_explicit(&traffic->refused[k].word,
-								memory_order_acquire);
-
-			if (word && str_eq(word, reason))
-				sum += atomic_load_explicit(&traffic->refused[k].count,
-							    memory_order_relaxed);
-		}
-	}
+	for (uint32_t i = 0; i < transport->io_count; i++)
+		sum += count_reason(&transport->ios[i].traffic, reason);
 	return (double)sum;
+}
+
+static void
+show_refused(struct ocppd_host *host, const struct transport *transport,
+	     const struct traffic *traffic)
+{
+	for (uint32_t i = 0; i < TRAFFIC_REASONS; i++) {
+		const char *word =
+			atomic_load_explicit(&traffic->refused[i].word, memory_order_acquire);
+		const char *const reason[] = { word, NULL };
+
+		if (word)
+			(void)metrics_set_total(host, transport->metric_base + TRAFFIC_REFUSED,
+						reason, sum_reason(transport, word));
+	}
 }
 
 static void
@@ -115,15 +136,7 @@ show_io(struct ocppd_host *host, uint32_t base, const struct io *io)
 	(void)ocppd_metric_set(host, base + TRAFFIC_HANDSHAKES, labels,
 			       atomic_load(&io->handshakes));
 	(void)ocppd_metric_set(host, base + TRAFFIC_UNDRAINED, labels, atomic_load(&io->undrained));
-	for (uint32_t i = 0; i < TRAFFIC_REASONS; i++) {
-		const char *word =
-			atomic_load_explicit(&traffic->refused[i].word, memory_order_acquire);
-		const char *const reason[] = { word, NULL };
-
-		if (word)
-			(void)metrics_set_total(host, base + TRAFFIC_REFUSED, reason,
-						sum_reason(io->transport, word));
-	}
+	show_refused(host, io->transport, traffic);
 }
 
 static void
@@ -133,6 +146,7 @@ on_collect(struct ocppd_host *host, void *arg)
 
 	for (uint32_t i = 0; i < transport->io_count; i++)
 		show_io(host, transport->metric_base, &transport->ios[i]);
+	show_refused(host, transport, &transport->traffic);
 	(void)metrics_set_total(host, transport->metric_base + TRAFFIC_ACCEPTED, NULL,
 				(double)transport->accepted);
 }

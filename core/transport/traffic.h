@@ -10,8 +10,9 @@
 #include <ocppd/error.h>
 
 /*
- * What an I/O thread counts for the metrics. Only that thread writes, so adding is a load and a
- * store; the core thread reads whenever somebody asks.
+ * What a thread counts for the metrics: an I/O thread, and the core thread where a connection ends
+ * before it has one. Only that thread writes, so adding is a load and a store; the core thread
+ * reads whenever somebody asks.
  */
 struct transport;
 
@@ -37,7 +38,7 @@ traffic_add(_Atomic uint64_t *counter, uint64_t more)
 			      memory_order_relaxed);
 }
 
-/* A handshake came to nothing; reason is a static word. I/O thread. */
+/* A handshake came to nothing; reason is a static word. The thread whose traffic it is. */
 void traffic_refused(struct traffic *traffic, const char *reason);
 
 /* Adds the metrics of the transport, and what brings them up to date. Core thread. */

@@ -138,6 +138,39 @@ def test_what_is_no_header_is_closed_and_logged(tmp_path, label, preface, why):
         assert len(lines) == 1 and lines[0]["remote"].startswith("127.0.0.1:"), lines
 
 
+def refused(daemon, reason):
+    status, page, err = daemon.ctl("metrics")
+    assert status == 0, err
+    found = [line.split()[1] for line in page.splitlines()
+             if line.startswith(f'ocppd_handshakes_refused_total{{reason="{reason}"}} ')]
+    return sum(map(float, found))
+
+
+def test_what_is_no_header_is_counted_by_reason(tmp_path):
+    with Daemon(tmp_path, {**STATIONS, "metrics": {}}, listeners=[listener()], handshake_timeout="2s") as daemon:
+        for _, preface, _ in BAD:
+            with dial(daemon, preface) as sock, contextlib.suppress(ConnectionError):
+                assert sock.recv(1) == b""
+        for preface in (b"", b"PROXY ", SIGNATURE):
+            with dial(daemon, preface) as sock:
+                sock.shutdown(socket.SHUT_WR)
+                assert sock.recv(1) == b""
+        with dial(daemon, b"PROXY TCP4") as sock:
+            assert sock.recv(1) == b""
+        # Those of an I/O thread stand beside them.
+        assert status_of(dial(daemon, line("203.0.113.7")), "NOBODY") == 404
+        assert status_of(dial(daemon, line("203.0.113.7"))) == 101
+        counts = {reason: refused(daemon, reason)
+                  for reason in ("proxy", "closed", "timeout", "unknown", "tls", "limit")}
+        assert counts == {"proxy": len(BAD), "closed": 3, "timeout": 1, "unknown": 1, "tls": 0, "limit": 0}
+        # A reason that both kinds of threads know has one sum.
+        with dial(daemon, line("203.0.113.7")) as sock:
+            sock.shutdown(socket.SHUT_WR)
+            assert sock.recv(1) == b""
+        daemon.log.wait("handshake.failed", err="closed before a valid WebSocket request")
+        assert refused(daemon, "closed") == 4
+
+
 def test_half_a_header_is_bounded_in_time_and_hinders_nobody(daemon):
     """More of them than there are places for handshakes."""
     halves = [dial(daemon, preface) for preface in [b"PROXY TCP4 203", SIGNATURE, b"\r"] * 200]
