@@ -17,7 +17,8 @@ struct question {
 	ocppd_auth_fn *fn;
 	void *arg;
 	struct ocppd_station *station;
-	struct ask *ask; /* under way, or NULL */
+	LIST_ENTRY(question) asked; /* while there is a ticket */
+	uintptr_t ticket;           /* of the authorizer that is being asked; 0: none is */
 	struct ocppd_timer *deadline;
 	uint64_t generation; /* of the table, when the read began */
 	uint32_t purpose;
@@ -26,13 +27,6 @@ struct question {
 	char token[OCPPD_TOKEN_MAX + 1];   /* as presented */
 	char variant[OCPPD_TOKEN_MAX + 1]; /* its plain form (quirk G12), or "" */
 	char type[64];
-};
-
-/* One link being asked: outlives its question when the deadline passes first, and this module's
- * stop where the link answers as late as in its own. */
-struct ask {
-	struct question *question; /* NULL: nobody waits any more */
-	char provider[33];
 };
 
 static int question_walk(struct question *question, struct ocppd_authorization *ret_decision);
@@ -121,36 +115,152 @@ is_verdict(const struct ocppd_authorization *decision)
 	       decision->status <= OCPPD_AUTH_INVALID;
 }
 
+/* ---- Tickets -------------------------------------------------------------------------------- */
+
+/*
+ * What an authorizer gets as `arg` is a ticket and no address: it may answer after the deadline, as
+ * late as in its own stop, and a faulty one twice. A ticket is looked up and never followed, and it
+ * is not given out again. Its lower digits are the authorizer's place in `links`, so that what
+ * nobody asked for has a name.
+ */
+static struct question_list *
+bucket_of(struct id_tags *ctx, uintptr_t ticket)
+{
+	return &ctx->asked[ticket / LINKS_MAX & (ASKED_BUCKETS - 1)];
+}
+
+static struct link *
+link_of(struct id_tags *ctx, uintptr_t ticket)
+{
+	uint32_t place = (uint32_t)(ticket % LINKS_MAX);
+
+	return place < ctx->link_count ? &ctx->links[place] : NULL;
+}
+
+/* 0, or OCPPD_ESPACE: there are too many authorizers. */
+static int
+ticket_new(struct id_tags *ctx, const char *provider, uintptr_t *ret_ticket)
+{
+	uint32_t place = 0;
+
+	while (place < ctx->link_count && strcmp(ctx->links[place].name, provider) != 0)
+		place++;
+	if (place == LINKS_MAX)
+		return OCPPD_ESPACE;
+	if (place == ctx->link_count)
+		(void)snprintf(ctx->links[ctx->link_count++].name, sizeof(ctx->links[0].name), "%s",
+			       provider);
+	/* Where addresses have 32 bits they come again after 134 million questions. */
+	if (++ctx->serial > UINTPTR_MAX / LINKS_MAX)
+		ctx->serial = 1;
+	*ret_ticket = ctx->serial * LINKS_MAX + place;
+	return 0;
+}
+
+static void
+ticket_give(struct question *question, uintptr_t ticket)
+{
+	question->ticket = ticket;
+	LIST_INSERT_HEAD(bucket_of(question->ctx, ticket), question, asked);
+}
+
+/* From here on an answer with that ticket is nobody's. Returns whose it was. */
+static struct link *
+ticket_end(struct question *question)
+{
+	struct link *link = link_of(question->ctx, question->ticket);
+
+	LIST_REMOVE(question, asked);
+	question->ticket = 0;
+	return link;
+}
+
+static struct question *
+find_asked(struct id_tags *ctx, uintptr_t ticket)
+{
+	struct question *question;
+
+	LIST_FOREACH (question, bucket_of(ctx, ticket), asked) {
+		if (question->ticket == ticket)
+			return question;
+	}
+	return NULL;
+}
+
+/* Nobody waits for this answer: one is due for each deadline that passed, others are misuse. */
+static void
+note_unasked(struct id_tags *ctx, uintptr_t ticket)
+{
+	struct link *link = link_of(ctx, ticket);
+
+	if (link != NULL && link->owed > 0) {
+		link->owed--;
+		return;
+	}
+	if (link == NULL || link->is_told)
+		return;
+	link->is_told = true;
+	OCPPD_WARN(ctx->host, "authorizer.misused", OCPPD_STR("authorizer", link->name),
+		   OCPPD_STR("err", "it answered a question twice, or before or although its "
+				    "decide returned something else than OCPPD_PENDING; such "
+				    "answers are ignored and not logged again"));
+}
+
+struct self {
+	struct ocppd_host *host;
+	struct id_tags *ctx;
+};
+
+static int
+match_self(const char *provider, const void *ops, void *ctx, void *arg)
+{
+	const struct ocppd_authorization_ops *service = ops; /* the core's copy of the table */
+	struct self *self = arg;
+	struct id_tags *one = ctx;
+
+	(void)provider;
+	if (service->authorize != chain_authorize || one->host != self->host)
+		return 0;
+	self->ctx = one;
+	return 1;
+}
+
+/* ---- Answers -------------------------------------------------------------------------------- */
+
 static void
 on_decided(struct ocppd_host *host, int result, const struct ocppd_authorization *decision,
 	   void *arg)
 {
-	struct ask *ask = arg;
-	struct question *question = ask->question;
+	uintptr_t ticket = (uintptr_t)arg;
+	struct self self = { host, NULL };
 	struct ocppd_authorization own = { .struct_size = sizeof(own) };
+	struct question *question;
+	const struct link *link;
 
-	(void)host;
+	/* Not there any more: after this module's own stop, there is no context to look in. */
+	(void)ocppd_service_each(host, "ocppd.authorization", 1, match_self, &self);
+	if (self.ctx == NULL)
+		return;
+	question = find_asked(self.ctx, ticket);
 	if (question == NULL) {
-		/* Too late, maybe after this module's own stop. */
-		free(ask);
+		note_unasked(self.ctx, ticket);
 		return;
 	}
-	question->ask = NULL;
+	link = ticket_end(question);
 	ocppd_timer_cancel(question->deadline);
 	if (result == 0 && is_verdict(decision)) {
 		own = *decision;
-		own.source = ask->provider;
+		own.source = link->name;
 		question_answer(question, 0, &own);
 	} else if (result == OCPPD_ENOENT) {
 		question_continue(question);
 	} else {
-		warn_failed(question->ctx, ask->provider, result);
+		warn_failed(question->ctx, link->name, result);
 		if (error_decides(question->ctx, &own))
 			question_answer(question, 0, &own);
 		else
 			question_continue(question);
 	}
-	free(ask);
 }
 
 static void
@@ -158,13 +268,14 @@ on_deadline(struct ocppd_host *host, void *arg)
 {
 	struct question *question = arg;
 	struct ocppd_authorization own = { .struct_size = sizeof(own) };
+	struct link *link;
 
 	(void)host;
-	if (question->ask == NULL)
+	if (question->ticket == 0)
 		return;
-	warn_failed(question->ctx, question->ask->provider, OCPPD_ETIMEDOUT);
-	question->ask->question = NULL;
-	question->ask = NULL;
+	link = ticket_end(question);
+	link->owed++;
+	warn_failed(question->ctx, link->name, OCPPD_ETIMEDOUT);
 	if (error_decides(question->ctx, &own))
 		question_answer(question, 0, &own);
 	else
@@ -192,30 +303,25 @@ ask_link(const char *provider, const void *ops, void *self, void *arg)
 					  question->station,
 					  { question->token,
 					    question->type[0] == '\0' ? NULL : question->type } };
-	struct ask *ask;
+	uintptr_t ticket = 0;
 	int r;
 
 	if (walk->at++ < question->link || link->decide == NULL)
 		return 0;
 	question->link = walk->at;
-	ask = calloc(1, sizeof(*ask));
-	if (ask == NULL) {
-		walk->result = OCPPD_ENOMEM;
-		return 1;
-	}
-	ask->question = question;
-	snprintf(ask->provider, sizeof(ask->provider), "%s", provider);
 
 	decide(walk->decision, 0, NULL);
-	r = link->decide(self, ctx->host, &query, ocppd_mono_us(ctx->host) + timeout_ms * 1000,
-			 walk->decision, on_decided, ask);
+	r = ticket_new(ctx, provider, &ticket);
+	if (r == 0)
+		r = link->decide(self, ctx->host, &query,
+				 ocppd_mono_us(ctx->host) + timeout_ms * 1000, walk->decision,
+				 on_decided, (void *)ticket);
 	if (r == OCPPD_PENDING) {
-		question->ask = ask;
+		ticket_give(question, ticket);
 		ocppd_timer_set(question->deadline, timeout_ms);
 		walk->result = OCPPD_PENDING;
 		return 1;
 	}
-	free(ask);
 	if (r == 0 && is_verdict(walk->decision)) {
 		walk->decision->source = provider;
 		walk->result = 0;

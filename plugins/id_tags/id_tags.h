@@ -4,6 +4,9 @@
 #define ID_TAGS_H
 
 #include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
 #include <ocppd/event/id_tag.h>
 #include <ocppd/json.h>
@@ -44,6 +47,17 @@ struct id_tags_conf {
 #define AUTHORIZER_ERROR_ACCEPT 2
 
 struct question;
+LIST_HEAD(question_list, question);
+
+#define ASKED_BUCKETS 1024u /* a power of two */
+#define LINKS_MAX 32u       /* authorizers that are asked */
+
+/* An authorizer, as long as this module lives. */
+struct link {
+	char name[33];
+	bool is_told;  /* its misuse is in the log */
+	uint64_t owed; /* answers to questions whose deadline has passed */
+};
 
 struct id_tags {
 	struct ocppd_host *host;
@@ -56,6 +70,10 @@ struct id_tags {
 	uint32_t outstanding; /* callbacks that will come: stop waits for them */
 	struct ocppd_work_owner works;
 	uint32_t question_count;
+	struct question_list asked[ASKED_BUCKETS]; /* an authorizer is being asked; by ticket */
+	struct link links[LINKS_MAX];
+	uint32_t link_count;
+	uintptr_t serial; /* of the last ticket */
 	bool is_stopping;
 	bool has_suffix; /* `suffix` is compiled */
 	regex_t suffix;

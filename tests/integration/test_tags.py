@@ -78,6 +78,58 @@ def test_chain_counts_failures_as_configured(tmp_path, policy, status):
         run(body(daemon))
 
 
+@pytest.mark.parametrize("tag, expected", [
+    ("twice", ("Accepted", None)),
+    ("early", ("Accepted", "LAST")),  # what it said too early is no answer: its deadline passes
+    ("both", ("Accepted", "BOTH")),
+])
+def test_an_authorizer_that_answers_when_it_may_not_is_named_once(tmp_path, tag, expected):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            for _ in range(3):
+                assert (await verdicts(station, [tag]))[tag] == expected
+                # Behind the second answer, of the same moment, of the one before.
+                assert await verdicts(station, ["later", "later-no"]) == {
+                    "later": ("Accepted", None), "later-no": ("Accepted", "LAST")}
+    with chain(tmp_path) as daemon:
+        run(body(daemon))
+        misuse = daemon.log.events("authorizer.misused")
+        assert [line["authorizer"] for line in misuse] == ["micro_authorizer"], misuse
+
+
+def test_an_answer_that_comes_again_is_no_other_questions(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station, Station.connect(daemon, "CP-2") as other:
+            assert (await verdicts(station, ["later"]))["later"] == ("Accepted", None)
+            # In the middle of its own question `again` repeats the answer to the one before.
+            for _ in range(5):
+                assert (await verdicts(station, ["again"]))["again"] == ("Accepted", None)
+            # Second answers come while the other station's question is under way.
+            slow = await other.send("Authorize", {"idTag": "never"})
+            for _ in range(5):
+                assert (await verdicts(station, ["twice"]))["twice"] == ("Accepted", None)
+            info = (await asyncio.wait_for(slow, DEADLINE_S))[2]["idTagInfo"]
+            assert info == {"status": "Accepted", "parentIdTag": "LAST"}
+            # Late once is as agreed.
+            assert (await verdicts(station, ["never"]))["never"] == ("Accepted", "LAST")
+            assert (await verdicts(station, ["again"]))["again"] == ("Accepted", None)
+    with chain(tmp_path) as daemon:
+        run(body(daemon))
+        misuse = daemon.log.events("authorizer.misused")
+        assert [line["authorizer"] for line in misuse] == ["micro_authorizer"], misuse
+
+
+def test_answers_after_the_deadline_are_no_misuse(tmp_path):
+    async def body(daemon):
+        async with Station.connect(daemon) as station:
+            for _ in range(3):
+                assert (await verdicts(station, ["never"]))["never"] == ("Accepted", "LAST")
+    daemon = chain(tmp_path).start()
+    run(body(daemon))
+    assert daemon.stop() == 0
+    assert not daemon.log.events("authorizer.misused")
+
+
 def test_chain_under_way_does_not_hold_the_end_up(tmp_path):
     async def body(daemon):
         async with Station.connect(daemon) as station:

@@ -3,13 +3,16 @@
 /*
  * A link of the chain of authorization, as a roaming or payment system would be one. What a tag
  * says is what happens to it: yes, parent, blocked, later (decides after a moment), later-no
- * (passes on after a moment), never (does not answer before the module stops), error, later-error.
- * Everything else is passed on.
+ * (passes on after a moment), never (does not answer before the module stops), error, later-error;
+ * and what no link may do: twice (decides after a moment, twice), again (repeats what it was asked
+ * for last), early (answers before it says that it will), both (decides at once and once more
+ * later). Everything else is passed on.
  */
 #include <ocppd/plugin.h>
 #include <ocppd/service/authorizer.h>
 #include <ocppd/time.h>
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +21,8 @@
 struct micro {
 	struct ocppd_host *host;
 	struct pending *first;
+	ocppd_auth_fn *last_fn; /* of the last question that waited */
+	void *last_arg;
 };
 
 struct pending {
@@ -28,6 +33,7 @@ struct pending {
 	void *arg;
 	struct ocppd_timer *timer;
 	int result;
+	bool is_twice;
 };
 
 static void
@@ -50,6 +56,8 @@ answer(struct pending *pending, int result)
 	ocppd_timer_free(pending->timer);
 	decide(&decision, OCPPD_AUTH_ACCEPTED, NULL);
 	pending->fn(pending->asker, result, result < 0 ? NULL : &decision, pending->arg);
+	if (pending->is_twice)
+		pending->fn(pending->asker, result, result < 0 ? NULL : &decision, pending->arg);
 	free(pending);
 }
 
@@ -80,9 +88,37 @@ wait(struct micro *micro, int64_t delay_ms, int result, const struct pending *as
 		return OCPPD_ENOMEM;
 	}
 	micro->first = pending;
+	micro->last_fn = as->fn;
+	micro->last_arg = as->arg;
 	if (delay_ms >= 0)
 		ocppd_timer_set(pending->timer, delay_ms);
 	return OCPPD_PENDING;
+}
+
+/* What no link may do. OCPPD_ENOENT: another tag. */
+static int
+misbehave(struct micro *micro, const char *text, const struct pending *as)
+{
+	struct ocppd_authorization decision = { .struct_size = sizeof(decision) };
+	struct pending twice = *as;
+
+	decide(&decision, OCPPD_AUTH_ACCEPTED, "WRONG");
+	twice.is_twice = true;
+	if (strcmp(text, "twice") == 0)
+		return wait(micro, LATER_MS, 0, &twice);
+	if (strcmp(text, "again") == 0 && micro->last_fn != NULL) {
+		ocppd_auth_fn *fn = micro->last_fn;
+		void *arg = micro->last_arg;
+		int r = wait(micro, LATER_MS, 0, as);
+
+		fn(as->asker, 0, &decision, arg);
+		return r;
+	}
+	if (strcmp(text, "early") == 0) {
+		as->fn(as->asker, 0, &decision, as->arg);
+		return OCPPD_PENDING;
+	}
+	return OCPPD_ENOENT;
 }
 
 static int
@@ -100,6 +136,8 @@ decide_on(void *self, struct ocppd_host *host, const struct ocppd_auth_query *qu
 		decide(ret_decision, OCPPD_AUTH_ACCEPTED, "ROAMING");
 	else if (strcmp(text, "blocked") == 0)
 		decide(ret_decision, OCPPD_AUTH_BLOCKED, NULL);
+	else if (strcmp(text, "both") == 0 && wait(self, LATER_MS, 0, &as) == OCPPD_PENDING)
+		decide(ret_decision, OCPPD_AUTH_ACCEPTED, "BOTH");
 	else if (strcmp(text, "odd") == 0)
 		decide(ret_decision, OCPPD_AUTH_CONCURRENT, NULL); /* not a link's to say */
 	else if (strcmp(text, "later") == 0)
@@ -111,7 +149,7 @@ decide_on(void *self, struct ocppd_host *host, const struct ocppd_auth_query *qu
 	else if (strcmp(text, "never") == 0)
 		return wait(self, -1, 0, &as);
 	else
-		return strcmp(text, "error") == 0 ? OCPPD_EIO : OCPPD_ENOENT;
+		return strcmp(text, "error") == 0 ? OCPPD_EIO : misbehave(self, text, &as);
 	return 0;
 }
 

@@ -11,8 +11,8 @@ decide_on(void *self, struct ocppd_host *host, const struct ocppd_auth_query *qu
 	  int64_t deadline_mono_us, struct ocppd_authorization *ret_decision, ocppd_auth_fn *fn,
 	  void *arg)
 {
-	static const char *const known[] = { "next",  "later-no",    "never",
-					     "error", "later-error", "odd" };
+	static const char *const known[] = { "next",        "later-no", "never", "error",
+					     "later-error", "odd",      "early" };
 
 	(void)self;
 	(void)host;

@@ -31,8 +31,10 @@ struct ocppd_authorizer_ops {
 	 * Returns 0: decided, *ret_decision is filled, its texts stay until the current callback
 	 * ends; OCPPD_ENOENT: passed on; OCPPD_PENDING: fn runs exactly once, under `host`, after
 	 * this returned, also when the deadline has passed and when the provider stops
-	 * (OCPPD_ESHUTDOWN); its result is 0 with a decision, OCPPD_ENOENT for passed on, or
-	 * another negative code for an error; negative: an error, fn will not run.
+	 * (OCPPD_ESHUTDOWN), and is not listened to in those cases; a second answer is ignored and
+	 * told in the log. arg is a handle, maybe no address: pass it back as it is. Its result is
+	 * 0 with a decision, OCPPD_ENOENT for passed on, or another negative code for an error;
+	 * negative: an error, fn will not run.
 	 *
 	 * ret_decision->struct_size is set by the caller. `source` is ignored.
 	 */
