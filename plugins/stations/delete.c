@@ -245,11 +245,9 @@ deletions_look(struct stations *ctx, struct ocppd_station *station)
 	}
 	if (deletion == NULL)
 		return;
-	/* One whose handshake was over before it was barred. */
-	if (ocppd_station_is_connected(station)) {
-		ocppd_station_disconnect(ctx->host, station, 1000, "deleted");
+	/* A takeover's: it ends, too. */
+	if (ocppd_station_is_connected(station))
 		return;
-	}
 	TAILQ_REMOVE(&ctx->deletions, deletion, all);
 	commit(deletion);
 }

@@ -166,9 +166,13 @@ on_connected(struct ocppd_host *host, const struct ocppd_event *event, void *arg
 
 	if (station == NULL)
 		return;
+	/* Its handshake was over before it was barred. */
+	if (stations_slot(ctx, station)->is_leaving) {
+		ocppd_station_disconnect(host, station, 1000, "deleted");
+		return;
+	}
 	renew_registration(ctx, station);
 	password_used(ctx, station);
-	deletions_look(ctx, station);
 }
 
 static void

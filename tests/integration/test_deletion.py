@@ -9,7 +9,9 @@ import resource
 import sqlite3
 import time
 
-from harness import DEADLINE_S, PLUGINS, Daemon, Follower, Station, raw_request, run, upgrade_request
+import websockets
+from harness import (DEADLINE_S, PLUGINS, Daemon, Follower, Station, connect, raw_request, run,
+                     upgrade_request)
 
 MODULES = {
     "stations": {"unknown": "reject"},
@@ -213,6 +215,33 @@ def test_a_connected_station_is_closed_and_kept_out(tmp_path):
             await station.call("Heartbeat", {})
     with Daemon(tmp_path, MODULES) as daemon:
         run(session(daemon))
+
+
+async def come(daemon, station_id, made):
+    for _ in range(6):
+        with contextlib.suppress(OSError, websockets.WebSocketException):
+            made.append(await connect(daemon.url(station_id), subprotocols=["ocpp1.6"],
+                                      open_timeout=DEADLINE_S, ping_interval=None))
+
+
+def test_connections_that_come_during_the_deletion_are_closed(tmp_path):
+    """Their handshakes may have been over before the station was barred."""
+    async def body(daemon, station_id):
+        made = []
+        coming = [asyncio.ensure_future(come(daemon, station_id, made)) for _ in range(3)]
+        status, body = await daemon.api_async("DELETE", f"/v1/stations/{station_id}")
+        assert status == 204, body
+        await asyncio.gather(*coming)
+        for socket_ in made:
+            await asyncio.wait_for(socket_.wait_closed(), DEADLINE_S)
+        return len(made)
+
+    with Daemon(tmp_path, {"stations": {"unknown": "reject"}}) as daemon:
+        made = 0
+        for number in range(150):
+            provision(daemon, f"CP-{number}")
+            made += run(body(daemon, f"CP-{number}"))
+        assert made
 
 
 def test_a_transaction_under_way_is_in_the_way(tmp_path):
