@@ -469,6 +469,13 @@ events_get(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 				      problem.detail);
 		return;
 	}
+	/* As for /v1/stations/{stationId}/messages: frames hold what is as good as a password. */
+	if (ocppd_request_query_int(request, "frames", 0) != 0 &&
+	    ocppd_request_role(request) < OCPPD_ROLE_OPERATOR) {
+		ocppd_request_problem(host, request, 403, "forbidden",
+				      "frames=true needs the role operator");
+		return;
+	}
 	if (events->count >= (uint64_t)api->conf->event_clients) {
 		ocppd_request_problem(host, request, 503, "too-many-followers",
 				      "%lld follow the events already",

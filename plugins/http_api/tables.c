@@ -429,7 +429,7 @@ static const struct ocppd_field event_query[] = {
 	  .doc = "go on behind this event; the header Last-Event-ID says the same" },
 	{ .name = "frames",
 	  .type = OCPPD_T_BOOLEAN,
-	  .doc = "OCPP frames, too, as events of the type frame" },
+	  .doc = "OCPP frames, too, as events of the type frame; needs the role operator" },
 };
 
 static const struct ocppd_command event_commands[] = {

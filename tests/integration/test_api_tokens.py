@@ -34,6 +34,13 @@ class Holder:
         answer.read()
         return answer.status
 
+    def open(self, path):
+        """The status of a stream, which is left."""
+        self.connection.request("GET", path, headers=self.headers)
+        status = self.connection.getresponse().status
+        self.connection.close()
+        return status
+
     def follow(self):
         self.connection.request("GET", "/v1/events?types=id_tag.changed", headers=self.headers)
         self.stream = self.connection.getresponse()
@@ -153,3 +160,14 @@ def test_token_of_the_database_is_revoked_beside_one_of_its_name_in_the_file(tmp
         assert Holder(daemon, secret).get("/v1/version") == 401
         assert Holder(daemon, FIXED).get("/v1/version") == 200
         assert daemon.api("DELETE", "/v1/tokens/guest")[0] == 409
+
+
+@pytest.mark.parametrize("role,status", [("viewer", 403), ("operator", 200), ("admin", 200)])
+def test_frames_are_for_operators(tmp_path, role, status):
+    """Live as in /messages: what stands in them may be as good as a password."""
+    with with_tokens(tmp_path, ("who", role, FIXED)) as daemon:
+        assert daemon.api("PUT", "/v1/stations/CP-1", {})[0] in (200, 201)
+        holder = Holder(daemon, FIXED)
+        assert holder.get("/v1/stations/CP-1/messages") == status
+        assert Holder(daemon, FIXED).open("/v1/events?frames=true") == status
+        assert Holder(daemon, FIXED).open("/v1/events?frames=false") == 200
