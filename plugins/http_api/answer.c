@@ -158,14 +158,27 @@ on_begin(void *connection, uint32_t status, const char *content_type)
 				 0);
 }
 
+/* Of something streamed. There may be nothing left to write, whose end would be told. */
+static void
+stream_complete(struct client *client)
+{
+	client->request = NULL;
+	answer_complete(client);
+	bufferevent_trigger(client->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 static int
 on_write(void *connection, const char *data, size_t len)
 {
 	struct client *client = connection;
 	struct evbuffer *out = client_output(client);
 
-	if (client->is_head || len == 0)
+	if (len == 0)
 		return 0;
+	if (client->is_head) { /* all is said; a stream without end would hold its answer open */
+		stream_complete(client);
+		return OCPPD_EGONE;
+	}
 	if (evbuffer_get_length(out) > (size_t)client->api->conf->max_pending) {
 		client->wants_room = true;
 		return OCPPD_EBUSY;
@@ -176,15 +189,6 @@ on_write(void *connection, const char *data, size_t len)
 	if (client->is_chunked)
 		(void)evbuffer_add(out, "\r\n", 2);
 	return 0;
-}
-
-/* Of something streamed. There may be nothing left to write, whose end would be told. */
-static void
-stream_complete(struct client *client)
-{
-	client->request = NULL;
-	answer_complete(client);
-	bufferevent_trigger(client->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
 }
 
 static void

@@ -208,6 +208,15 @@ def test_head_has_no_body(daemon):
     assert int(re.search(rb"Content-Length: (\d+)", head).group(1)) > 0
 
 
+def test_head_of_a_stream_is_all_of_its_answer(daemon):
+    """Or it would hold a follower's place, and what comes behind it would wait for ever."""
+    answer = raw(daemon, b"HEAD /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\n\r\n"
+                         b"GET /v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % HASHED.encode())
+    head, rest = answer.split(b"\r\n\r\n", 1)
+    assert status_of(head) == 200 and b"Content-Type: text/event-stream" in head
+    assert status_of(rest) == 200 and b'"live":true' in rest
+
+
 def test_pipelined_requests_are_answered_in_order(daemon):
     request = b"GET /v1/%s HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + VIEWER.encode() + b"\r\n"
     answer = raw(daemon, request % b"health" + b"\r\n" + request % b"version" + b"\r\n"
