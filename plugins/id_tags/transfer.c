@@ -332,7 +332,8 @@ read_all(struct import_op *op, size_t len)
 		return;
 	while (!op->is_out_of_memory && (r = ocppd_csv_read(&csv, fields, COLUMN_COUNT + 1)) != 0) {
 		if (r == OCPPD_EINVAL)
-			find(op, csv.line, "a quotation mark stands where none may");
+			find(op, csv.line,
+			     "a quotation mark stands where none may, or is not closed");
 		else
 			read_line(op, fields, r < 0 ? 0 : (uint32_t)r, csv.line);
 	}

@@ -303,6 +303,7 @@ def test_csv_names_every_bad_line_and_imports_nothing(tmp_path):
         assert status == 422
         assert [item["line"] for item in answer["lines"]] == [3, 4, 5, 6, 7, 8, 9, 10, 11]
         assert "line 3:" in answer["detail"] and answer["type"].endswith("bad-lines")
+        assert "not closed" in answer["lines"][-1]["text"]
         assert daemon.api("GET", "/v1/id-tags/good")[0] == 404
         for text in ("", "status\nAccepted\n", "idTag,colour\na,red\n", "idTag,idTag\na,b\n",
                      "idTag\nfixed\n"):
