@@ -146,6 +146,8 @@ copy(struct backup *backup, const char *path, struct failure **ret_failure)
 	if (rc == SQLITE_OK)
 		rc = copy_pages(backup, &source, target, path);
 	if (rc == SQLITE_OK)
+		rc = lineage_blank(target);
+	if (rc == SQLITE_OK)
 		rc = verify(backup, target);
 	if (rc != SQLITE_OK)
 		r = fail_engine(backup, rc, path, ret_failure);

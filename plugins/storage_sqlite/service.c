@@ -202,6 +202,14 @@ storage_backup_cancel(void *self, struct ocppd_host *host)
 		atomic_store(&backup->is_cancelled, true);
 }
 
+static int64_t
+storage_lineage(void *self)
+{
+	const struct storage *storage = self;
+
+	return storage->state == STORAGE_OPEN ? storage->lineage : 0;
+}
+
 const struct ocppd_storage_ops storage_ops = {
 	.struct_size = sizeof(storage_ops),
 	.unit_new = storage_unit_new,
@@ -213,4 +221,5 @@ const struct ocppd_storage_ops storage_ops = {
 	.backup = storage_backup,
 	.backup_progress = storage_backup_progress,
 	.backup_cancel = storage_backup_cancel,
+	.lineage = storage_lineage,
 };

@@ -405,6 +405,7 @@ struct storage {
 	size_t live_bytes;         /* of units that wait */
 	uint32_t live_queries;
 	uint32_t running_threads;
+	int64_t lineage; /* of the writer's making, before the state is STORAGE_OPEN */
 };
 
 /* storage_sqlite.c: the figures of the queues. */
@@ -432,5 +433,10 @@ void *reader_main(void *arg);
 void migration_run(struct writer *writer, struct migration *migration);
 /* The table of applied migrations and the file's marks; checks them first. 0 or a failure. */
 int schema_prepare(struct db *db, struct failure **ret_failure);
+
+/* Whether the database is the file it was: sets the storage's lineage. 0 or a failure. */
+int lineage_check(struct db *db, struct failure **ret_failure);
+/* Makes a copy one that is known for it. SQLite's result. */
+int lineage_blank(sqlite3 *copy);
 
 #endif

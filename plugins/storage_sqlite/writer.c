@@ -578,7 +578,10 @@ open_first(struct writer *writer, struct failure **ret_failure)
 	if (!db_file_id(storage->path, &writer->device, &writer->inode)) {
 		*ret_failure = failure_new(OCPPD_EIO, "cannot read the database %s", storage->path);
 		r = OCPPD_EIO;
-	} else if (storage->conf->check_at_start == 1) {
+	} else {
+		r = lineage_check(&writer->db, ret_failure);
+	}
+	if (r == 0 && storage->conf->check_at_start == 1) {
 		rc = db_int(&writer->db,
 			    "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check <> 'ok'",
 			    &problems);

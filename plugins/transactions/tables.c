@@ -72,12 +72,20 @@ static const char *const migration_5[] = {
 	NULL,
 };
 
+/* When a block was reserved last, and in which life of the database. */
+static const char *const migration_6[] = {
+	"ALTER TABLE transactions_counter ADD COLUMN reserved_us BIGINT NOT NULL DEFAULT 0",
+	"ALTER TABLE transactions_counter ADD COLUMN lineage BIGINT NOT NULL DEFAULT 0",
+	NULL,
+};
+
 const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	{ 1, 0, "transactions and readings", migration_1 },
 	{ 2, 0, "energy candidates, provisional ends, lists by time", migration_2 },
 	{ 3, 0, "limits count the tag on record", migration_3 },
 	{ 4, 0, "the station's own ids", migration_4 },
 	{ 5, 0, "retention", migration_5 },
+	{ 6, 0, "ids after a restored copy", migration_6 },
 };
 
 /* The order of the TX_* columns. */
@@ -119,12 +127,18 @@ const struct ocppd_migration tx_migrations[TX_MIGRATIONS] = {
 	"ORDER BY page.transaction_id DESC"
 
 const struct ocppd_statement tx_statements[STATEMENT_COUNT] = {
-	/* $1: ids begin no lower, $2: how many. Never beyond 31 bits (quirk G18). */
+	/* $1: ids begin no lower, $2: how many, $3: now. Never beyond 31 bits (quirk G18). */
 	[STATEMENT_RESERVE] = { "reserve ids",
 				"UPDATE transactions_counter SET next_id = CASE WHEN next_id < $1 "
-				"THEN $1 + $2 ELSE next_id + $2 END "
+				"THEN $1 + $2 ELSE next_id + $2 END, reserved_us = $3 "
 				"WHERE name = 'transaction' AND next_id + $2 <= 2147483647 "
 				"RETURNING next_id - $2" },
+	[STATEMENT_LEAP] = { "skip ids", "UPDATE transactions_counter SET next_id = next_id + $1, "
+					 "lineage = $2 WHERE name = 'transaction'" },
+	[STATEMENT_COUNTER] = { "counter of ids",
+				"SELECT next_id, reserved_us, lineage FROM transactions_counter "
+				"WHERE name = 'transaction'",
+				OCPPD_STATEMENT_READ },
 	[STATEMENT_START] = { "start",
 			      "INSERT INTO transactions_transaction (transaction_id, station_id, "
 			      "wire_id, id_text, evse, connector, token, presented, token_type, "

@@ -147,7 +147,7 @@ on_page(struct ocppd_host *host, int result, const struct ocppd_rows *rows,
 	else if (r >= 0) {
 		OCPPD_INFO(host, "transactions.loaded",
 			   OCPPD_INT("active", (int64_t)ctx->active.count));
-		r = ids_reserve(ctx);
+		r = ids_start(ctx);
 	}
 	if (r < 0)
 		tx_started(ctx, r, err);

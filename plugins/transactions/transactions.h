@@ -174,6 +174,7 @@ struct transactions {
 	struct keep keep;
 	bool is_pruning; /* a portion is under way */
 	size_t sweep_at; /* the next bucket */
+	int64_t lineage; /* the storage's; 0: it cannot tell */
 	int64_t id_next; /* of the reserved block */
 	int64_t id_end;
 	int64_t spare_next; /* of the next one */
@@ -193,6 +194,8 @@ struct transactions {
 
 enum {
 	STATEMENT_RESERVE,
+	STATEMENT_LEAP,
+	STATEMENT_COUNTER,
 	STATEMENT_START,
 	STATEMENT_START_REPEATED,
 	STATEMENT_STALE,
@@ -277,7 +280,7 @@ enum {
 
 extern const struct ocppd_statement tx_statements[STATEMENT_COUNT];
 extern const struct ocppd_migration tx_migrations[];
-#define TX_MIGRATIONS 5
+#define TX_MIGRATIONS 6
 
 /* transactions.c */
 void tx_done(struct transactions *ctx); /* one callback less to wait for */
@@ -291,7 +294,7 @@ void tx_security(struct transactions *ctx, struct ocppd_station *station, const 
 
 /* ids.c */
 /* Writes down that the next block is taken; 0 or negative. The start waits for it. */
-int ids_reserve(struct transactions *ctx);
+int ids_start(struct transactions *ctx); /* ends in tx_started, where it returns 0 or more */
 /* The next id, or a reference to the statement that makes one. Returns 0 or negative. */
 int tx_id(struct transactions *ctx, struct ocppd_unit *unit, struct ocppd_value *ret_id);
 

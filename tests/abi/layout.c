@@ -325,7 +325,8 @@ AT(ocppd_storage_ops, migrate, 48);
 AT(ocppd_storage_ops, backup, 56);
 AT(ocppd_storage_ops, backup_progress, 64);
 AT(ocppd_storage_ops, backup_cancel, 72);
-LEAST(ocppd_storage_ops, 80);
+AT(ocppd_storage_ops, lineage, 80);
+LEAST(ocppd_storage_ops, 88);
 
 AT(ocppd_connection_info, struct_size, 0);
 AT(ocppd_connection_info, security_profile, 4);

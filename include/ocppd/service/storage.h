@@ -128,6 +128,15 @@ struct ocppd_storage_ops {
 			       int64_t *ret_total);
 	/* Gives it up: fn still runs, with OCPPD_EGONE unless it was written already. */
 	void (*backup_cancel)(void *self, struct ocppd_host *host);
+
+	/*
+	 * A number that rises when the database was put back from a copy, which may be any time
+	 * old: what was committed since is gone, though others may have heard of it. Kept with what
+	 * must not be given out twice, it tells when to be careful: a difference of n says that the
+	 * copy may have been put back n times. Stays while the engine runs. 0: it is not open, or
+	 * cannot tell; NULL: likewise.
+	 */
+	int64_t (*lineage)(void *self);
 };
 
 /* Short forms for arrays of values. */
