@@ -24,14 +24,13 @@ struct start_op {
 	struct json_object *event; /* or NULL: nobody listens */
 	int64_t received_us;
 	int64_t stale[STALE_MAX];
-	int64_t same_id; /* of one under way that is the same in all, 0: none */
 	uint32_t stale_count;
 	uint32_t auth_status;
 	uint32_t flags;
 	uint32_t insert_at; /* positions in the unit */
 	uint32_t id_at;
 	bool is_id_in_unit;
-	bool is_timeless; /* its time cannot be, and says nothing of when it was */
+	bool is_told_by_id; /* from those that are the same in all: they are others */
 };
 
 #define YEAR_2010_US INT64_C(1262304000000000)
@@ -121,6 +120,8 @@ static void
 settle_new(struct start_op *op, struct active_slot *slot, int64_t id)
 {
 	op->active->id = id;
+	if (op->is_told_by_id)
+		op->active->wire_id = id;
 	op->active->is_pending = false;
 	op->active->received_us = op->received_us;
 	op->active->alive_mono_us = ocppd_mono_us(op->ctx->host);
@@ -205,7 +206,7 @@ find_repeated(struct start_op *op)
 		ocppd_value_int(op->active->place.connector),
 		ocppd_value_int(op->active->meter_start_wh),
 		ocppd_value_str(token),
-		ocppd_value_int(op->is_timeless ? op->same_id : 0),
+		ocppd_value_int(op->active->wire_id),
 	};
 
 	r = ctx->storage->unit_add(unit, ctx->host, STATEMENT_START_REPEATED, values,
@@ -247,17 +248,6 @@ on_stored(struct ocppd_host *host, int result, const struct ocppd_rows *rows, ui
 	finish(op, result, &done);
 }
 
-/* What tells starts apart that are the same in all: nothing, or they are one and the same. But
- * where a clock stands at an absurd time (quirk E04), and the meter at 0, all starts of a tag are
- * the same: there only one that is under way counts as such. */
-static struct ocppd_value
-difference(const struct start_op *op, const struct ocppd_value *id)
-{
-	if (!op->is_timeless)
-		return ocppd_value_int(0);
-	return op->same_id != 0 ? ocppd_value_int(op->same_id) : *id;
-}
-
 static int
 add_insert(struct start_op *op, struct ocppd_unit *unit, const struct ocppd_value *id,
 	   const struct ocppd_tx_start *start)
@@ -288,7 +278,7 @@ add_insert(struct start_op *op, struct ocppd_unit *unit, const struct ocppd_valu
 		ocppd_value_int(op->flags),
 		op->active->account == op->active->token ? ocppd_value_null()
 							 : ocppd_value_str(op->active->account),
-		difference(op, id),
+		op->is_told_by_id ? *id : ocppd_value_int(op->active->wire_id),
 	};
 
 	return ctx->storage->unit_add(unit, ctx->host, STATEMENT_START, values,
@@ -308,6 +298,8 @@ fill_unit(struct start_op *op, struct ocppd_unit *unit, const struct ocppd_tx_st
 	op->is_id_in_unit = id.type == OCPPD_VALUE_REF;
 	op->id_at = op->is_id_in_unit ? (uint32_t)id.number : 0;
 	op->active->id = op->is_id_in_unit ? 0 : id.number;
+	if (op->is_told_by_id)
+		op->active->wire_id = op->is_id_in_unit ? -1 : id.number;
 	r = add_insert(op, unit, &id, start);
 	if (r < 0)
 		return r;
@@ -338,11 +330,14 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 		op->flags |= OCPPD_TX_METER;
 	if ((start->flags & OCPPD_TX_TIME) != 0)
 		key.start_us = known_start_us(slot, start);
-	op->is_timeless = tx_judge_time(key.start_us, start->received_us) != 0;
 
-	/* What a repetition finds of itself is no other transaction. */
+	/* What a repetition finds of itself is no other transaction. Starts that are the same in
+	 * all are one and the same; but where a clock stands at an absurd time (quirk E04), and the
+	 * meter at 0, all starts of a tag are: there only one that is under way counts as such. */
 	same = active_same(slot, &key);
-	op->same_id = same == NULL ? 0 : same->id;
+	if (same != NULL && same->wire_id < 0)
+		return OCPPD_EBUSY; /* it will be repeated once more, and known then */
+	op->is_told_by_id = same == NULL && tx_judge_time(key.start_us, start->received_us) != 0;
 	op->auth_status = start->auth_status;
 	if (op->auth_status == OCPPD_AUTH_ACCEPTED && start->max_active > 0 &&
 	    active_count(&ctx->active, start->account == NULL ? text : start->account, same) >=
@@ -355,6 +350,7 @@ begin(struct start_op *op, const struct ocppd_tx_start *start)
 	if (op->active == NULL)
 		return OCPPD_ENOMEM;
 	op->active->is_pending = true;
+	op->active->wire_id = same == NULL ? 0 : same->wire_id;
 	if (same == NULL)
 		find_stale(op, slot);
 	return 0;

@@ -122,6 +122,7 @@ load_row(struct transactions *ctx, const struct ocppd_value *row)
 	if (active == NULL)
 		return OCPPD_ENOMEM;
 	active->id = row[TX_ID].number;
+	active->wire_id = row[TX_WIRE_ID].number;
 	active->is_partial = true;
 	active->received_us = row[TX_START_RECEIVED].number;
 	active->alive_mono_us = ocppd_mono_us(ctx->host);

@@ -39,7 +39,9 @@ struct active {
 	struct active *next;    /* of the same station, oldest first */
 	struct active *chained; /* of the same bucket of tokens */
 	struct ocppd_station *station;
-	int64_t id; /* 0: chosen by the unit that is under way */
+	int64_t id;      /* 0: chosen by the unit that is under way */
+	int64_t wire_id; /* of its row: 0, or what tells it from starts that are the same in all;
+			  * negative: chosen by the unit that is under way */
 	int64_t start_us;
 	int64_t meter_start_wh;
 	int64_t last_reading_us; /* 0: none came in since the daemon started */

@@ -3,6 +3,8 @@
 """The books where meters and clocks cannot be trusted, and where an operator ends a record by hand:
 what is billed, and what is said about it."""
 
+import signal
+
 import pytest
 from harness import Daemon, Station, run
 from test_money import TAGS, at, every, get, readings, sampled, settled
@@ -323,3 +325,23 @@ def test_repetition_of_a_start_without_a_clock_is_known_after_a_restart(tmp_path
         daemon.kill()
         daemon.start()
         run(go_on(daemon, number))
+
+
+def test_repetition_after_a_restart_of_a_clock_that_stands(tmp_path):
+    """What told it from others that look the same is known again, and passed on to what repeats it."""
+    start = {"connectorId": 1, "idTag": "TAG-1", "meterStart": 0, "timestamp": "1970-01-01T00:00:00Z"}
+
+    async def starts(daemon, count):
+        async with Station.connect(daemon, "CP-1") as station:
+            await station.boot()
+            return [(await station.call("StartTransaction", start))["transactionId"]
+                    for _ in range(count)]
+
+    with Daemon(tmp_path, dict(TAGS)) as daemon:
+        numbers = run(starts(daemon, 2))
+        daemon.restart(signal.SIGKILL)
+        numbers += run(starts(daemon, 2))
+        assert len(set(numbers)) == 1
+        found = run(every(daemon))
+        assert [item["transactionId"] for item in found] == numbers[:1]
+        assert found[0]["repeats"] == 3
