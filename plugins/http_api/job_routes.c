@@ -160,12 +160,12 @@ job_stations(struct job *job, struct json_object *body, struct problem *problem)
 	return 0;
 }
 
+/* What is to be done, without the stations. */
 static uint32_t
-job_fill(struct job *job, struct json_object *body, struct problem *problem)
+job_check_body(struct job *job, struct json_object *body, struct problem *problem)
 {
 	struct ocppd_host *host = job->jobs->api->host;
 	struct ocppd_error err = { 0 };
-	uint32_t status;
 	int r;
 
 	if ((job->action == NULL) == (job->template == NULL))
@@ -174,17 +174,14 @@ job_fill(struct job *job, struct json_object *body, struct problem *problem)
 		if (ocppd_json_get(body, "payload") != NULL)
 			return problem_set(problem, 400, "invalid-body",
 					   "payload: a template has none");
-		status = apply_check(job, problem);
-		return status != 0 ? status : job_stations(job, body, problem);
+		return apply_check(job, problem);
 	}
 	if (job->is_dry_run)
 		return problem_set(problem, 400, "invalid-body", "dryRun: of a template only");
 	if (!json_object_is_type(job->payload, json_type_object))
 		return problem_set(problem, 400, "invalid-body", "payload: is not an object");
 	r = command_check(host, job->action, job->payload, &err);
-	if (r < 0)
-		return command_refusal(host, "", job->action, r, &err, problem);
-	return job_stations(job, body, problem);
+	return r < 0 ? command_refusal(host, "", job->action, r, &err, problem) : 0;
 }
 
 static void
@@ -197,6 +194,30 @@ reply_job(struct ocppd_host *host, struct ocppd_request *request, uint32_t statu
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 	else
 		ocppd_request_reply(host, request, status, body);
+}
+
+void
+job_begin(struct job *job, struct ocppd_request *request)
+{
+	struct jobs *jobs = job->jobs;
+	struct ocppd_host *host = jobs->api->host;
+	struct problem problem;
+	uint32_t status = 0;
+
+	/* Others may have begun while this one's template was looked for. */
+	if (!jobs_make_room(jobs))
+		status = problem_set(&problem, 503, "too-many-jobs", "%u jobs run already",
+				     jobs->count);
+	if (status == 0)
+		status = job_stations(job, ocppd_request_body(request), &problem);
+	if (status != 0) {
+		job_free(job);
+		ocppd_request_problem(host, request, problem.status, problem.kind, "%s",
+				      problem.detail);
+		return;
+	}
+	jobs_take(jobs, job);
+	reply_job(host, request, 202, job);
 }
 
 void
@@ -217,14 +238,15 @@ jobs_post(struct ocppd_host *host, struct ocppd_request *request, void *ctx)
 		ocppd_request_fail(host, request, OCPPD_ENOMEM, NULL);
 		return;
 	}
-	if (job_fill(job, ocppd_request_body(request), &problem) != 0) {
+	if (job_check_body(job, ocppd_request_body(request), &problem) != 0) {
 		job_free(job);
 		ocppd_request_problem(host, request, problem.status, problem.kind, "%s",
 				      problem.detail);
-		return;
+	} else if (job->template != NULL) {
+		look_begin(job, request);
+	} else {
+		job_begin(job, request);
 	}
-	jobs_take(jobs, job);
-	reply_job(host, request, 202, job);
 }
 
 void

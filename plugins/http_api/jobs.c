@@ -471,6 +471,7 @@ jobs_new(struct api *api)
 		return NULL;
 	jobs->api = api;
 	TAILQ_INIT(&jobs->all);
+	LIST_INIT(&jobs->looks);
 	return jobs;
 }
 
@@ -504,6 +505,7 @@ jobs_stop(struct jobs *jobs)
 	struct job *job;
 
 	jobs->is_stopped = true;
+	looks_cancel(jobs);
 	TAILQ_FOREACH (job, &jobs->all, link)
 		select_cancel(job);
 	ocppd_timer_free(jobs->timer);

@@ -10,7 +10,8 @@
 #include "jobs.h"
 #include "problem.h"
 
-/* Between jobs.c (sending), job_routes.c, select.c (which stations) and apply.c (templates). */
+/* Between jobs.c (sending), job_routes.c, select.c (which stations), apply.c and template_look.c
+ * (templates). */
 
 struct json_object;
 struct ocppd_request;
@@ -100,6 +101,7 @@ struct jobs {
 	bool is_stopped;
 	bool is_turn_due;
 	bool is_news_due;
+	LIST_HEAD(looks, look) looks; /* of jobs that have not begun */
 };
 
 /* Lets all jobs go on in so long at the latest; 0: after the current callback. */
@@ -126,6 +128,8 @@ void job_flight_end(struct flight *flight, enum target_state state, uint32_t cod
 /* job_routes.c */
 const char *job_state_word(enum job_state state);
 struct json_object *job_json(const struct job *job); /* NULL: out of memory */
+/* Its stations, and the answer to the request for it. Takes the job. */
+void job_begin(struct job *job, struct ocppd_request *request);
 
 /* apply.c */
 /* 0, or the status in problem: nobody has such templates. */
@@ -133,6 +137,12 @@ uint32_t apply_check(struct job *job, struct problem *problem);
 /* Asks for one station; ends in job_flight_end, maybe before this returns. */
 void apply_one(struct flight *flight);
 void apply_cancel(struct flight *flight);
+
+/* template_look.c */
+/* The answer to `request`, which asks for a job with a template: 404, or that of job_begin. Takes
+ * the job. */
+void look_begin(struct job *job, struct ocppd_request *request);
+void looks_cancel(struct jobs *jobs);
 
 /* select.c */
 /* Asks which stations fit; 0: ends in job_selected, or the status in problem. */

@@ -4,7 +4,10 @@
 brought to them, one or a selection, with a result for each key."""
 
 import asyncio
+import contextlib
 import json
+import os
+import sqlite3
 
 import pytest
 from harness import DEADLINE_S, Daemon, Station, run
@@ -266,6 +269,58 @@ BAD_JOBS = [
 def test_bad_jobs_are_refused(daemon, label, body, status):
     got, answer = daemon.api("POST", "/v1/commands", body)
     assert got == status, (label, answer)
+
+
+MISSPELT = [
+    ("near", "depott", "there is no configuration template depott; did you mean depot?"),
+    ("nearer", "depot-sout", "there is no configuration template depot-sout; did you mean depot-south?"),
+    ("not near", "garage", "there is no configuration template garage"),
+    ("too long for any", "n" * 50, "there is no configuration template " + "n" * 50),
+]
+
+
+@pytest.mark.parametrize("label,name,detail", MISSPELT, ids=[row[0] for row in MISSPELT])
+def test_a_job_with_an_unknown_template_is_refused_at_once(daemon, label, name, detail):
+    for known in ("depot", "depot-south", "other"):
+        assert daemon.api("PUT", f"{PATH}/{known}", {"configuration": {"K": "1"}})[0] == 200
+    for whom in ({"stations": ["A", "B"]}, {"select": ["all"]}):
+        for more in ({}, {"dryRun": True}):
+            status, body = daemon.api("POST", "/v1/commands", {"template": name, **whom, **more})
+            assert (status, body["detail"]) == (404, detail), (label, body)
+            assert body["type"] == "urn:ocppd:problem:unknown-template"
+    for words in (("--stations", "A"), ("--select", "all")):
+        status, out, err = daemon.ctl("templates", "apply", *words, name)
+        assert status == 7 and detail in err, (status, out, err)
+    assert daemon.api("GET", "/v1/commands")[1]["items"] == []
+    # What is wrong with the stations is said of a template that there is.
+    assert daemon.api("POST", "/v1/commands", {"template": "depot"})[0] == 400
+    assert daemon.api("POST", "/v1/commands", {"template": "depot", "select": ["nonsense"]})[0] == 400
+
+
+def test_a_job_is_not_known_before_its_template_is_found(tmp_path):
+    """More of them at a time than there may be jobs: each is begun or refused, none is lost."""
+    with Daemon(tmp_path, {"http_api": {"jobs": 1}}) as daemon:
+        assert daemon.api("PUT", f"{PATH}/t", {"configuration": {"K": "1"}})[0] == 200
+
+        async def go():
+            body = {"template": "t", "stations": [f"S-{i}" for i in range(50)], "parallel": 1}
+            return await asyncio.gather(*(
+                daemon.api_async("POST", "/v1/commands", body) for _ in range(12)))
+        answers = run(go())
+        assert {status for status, _ in answers} <= {202, 503}, answers
+        assert any(status == 202 for status, _ in answers)
+        for status, body in answers:
+            assert status == 202 or body["type"] == "urn:ocppd:problem:too-many-jobs"
+        assert len(daemon.api("GET", "/v1/commands")[1]["items"]) == 1
+
+
+def test_a_job_does_not_begin_where_templates_cannot_be_read(daemon):
+    with contextlib.closing(sqlite3.connect(os.path.join(daemon.folder, "ocppd.db"), DEADLINE_S)) as database:
+        database.execute("ALTER TABLE stations_template RENAME TO stations_template_gone")
+        database.commit()
+    status, body = daemon.api("POST", "/v1/commands", {"template": "t", "stations": ["A"]})
+    assert status == 503 and body["type"] == "urn:ocppd:problem:templates-unread", body
+    assert daemon.api("GET", "/v1/commands")[1]["items"] == []
 
 
 def test_ctl(daemon):
