@@ -318,7 +318,8 @@ on_stopped(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 	struct delivery *delivery = arg;
 	struct smart *ctx = delivery->ctx;
 	const char *status = ocppd_json_get_str(conf, "status");
-	const struct delivery_end end = {
+	bool is_accepted = status != NULL && strcmp(status, "Accepted") == 0;
+	struct delivery_end end = {
 		.call = call,
 		.conf = conf,
 		.adapted = "RemoteStopTransaction",
@@ -327,9 +328,13 @@ on_stopped(struct ocppd_host *host, struct ocppd_outcall *call, uint32_t result,
 		.is_stopped = true,
 	};
 
-	if (status != NULL && strcmp(status, "Accepted") == 0 && !ctx->is_stopping &&
-	    delivery->stop_at < delivery->stop_count && send_stop(delivery, NULL) >= 0)
-		return;
+	if (is_accepted && delivery->stop_at < delivery->stop_count) {
+		if (!ctx->is_stopping && send_stop(delivery, NULL) >= 0)
+			return;
+		/* Others go on: that is not what was asked for. */
+		end.result = OCPPD_RES_GONE;
+		end.conf = NULL;
+	}
 	delivery->fn(host, &end, delivery->arg);
 	delivery_free(delivery);
 	smart_done(ctx);
