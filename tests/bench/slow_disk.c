@@ -7,33 +7,40 @@
  */
 #include "bench.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 static int
-slow(long result)
+flush(long number, int fd)
 {
 	const char *text = getenv("BENCH_FLUSH_US");
-	struct timespec wait = { 0 };
+	int64_t end_us = bench_mono_us();
 	uint32_t us = 0;
+	int result = (int)syscall(number, fd);
 
 	if (text && bench_number(text, &us) == 0) {
-		wait.tv_sec = us / 1000000;
-		wait.tv_nsec = us % 1000000 * 1000l;
-		(void)nanosleep(&wait, NULL);
+		struct timespec end;
+
+		end_us += us;
+		end.tv_sec = end_us / 1000000;
+		end.tv_nsec = end_us % 1000000 * 1000;
+		/* Else the kernel makes the wait some 50 us longer. */
+		(void)prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+		(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL);
 	}
-	return (int)result;
+	return result;
 }
 
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	return slow(syscall(SYS_fdatasync, fd));
+	return flush(SYS_fdatasync, fd);
 }
 
 __attribute__((visibility("default"))) int
 fsync(int fd)
 {
-	return slow(syscall(SYS_fsync, fd));
+	return flush(SYS_fsync, fd);
 }
