@@ -92,7 +92,7 @@ client_send_json(struct client *client, uint32_t status, bool is_problem, struct
 	const char *text = NULL;
 	size_t len = 0;
 
-	if (!client->is_head && !is_problem && writer_is_for(body))
+	if (!is_problem && writer_is_for(body))
 		client->writer = writer_new(client, status, body);
 	if (client->writer != NULL) {
 		client->state = CLIENT_WRITING;
@@ -117,7 +117,8 @@ void
 client_send_text(struct client *client, uint32_t status, struct evbuffer *text)
 {
 	send_head(client, status, "application/json", (int64_t)evbuffer_get_length(text));
-	(void)evbuffer_add_buffer(client_output(client), text);
+	if (!client->is_head)
+		(void)evbuffer_add_buffer(client_output(client), text);
 	answer_complete(client);
 }
 

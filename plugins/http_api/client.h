@@ -99,7 +99,7 @@ extern const struct ocppd_request_server client_request_server;
 /* Answers the request; takes body. */
 void client_send_json(struct client *client, uint32_t status, bool is_problem,
 		      struct json_object *body);
-/* Answers with the JSON text, which is moved out of the buffer. */
+/* Answers with the JSON text, which is moved out of the buffer; HEAD with its length. */
 void client_send_text(struct client *client, uint32_t status, struct evbuffer *text);
 void client_send_problem(struct client *client, const struct problem *problem);
 

@@ -73,8 +73,9 @@ const struct ocppd_option api_options[] = {
 	  .min = 1,
 	  .max = 100,
 	  .def = "10",
-	  .doc = "Percent of the core's time that requests may take, so that operators' programs "
-		 "never hold up stations; requests beyond wait their turn. 100: all." },
+	  .doc = "Percent of the core's time for handling requests and writing their answers, so "
+		 "that operators' programs do not hold up stations; requests beyond wait their "
+		 "turn. 100: no limit." },
 	{ .name = "max_connections",
 	  .type = OCPPD_CONF_INT,
 	  .flags = LIVE,
